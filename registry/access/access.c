@@ -21,7 +21,7 @@ static unsigned actions_of(const struct access_scope *scope)
         return RULES_PULL;
     if (is_text(scope->action, "push"))
         return RULES_PUSH | RULES_PUSH_NEW;
-    return scope->is_cancel ? RULES_DELETE | RULES_PUSH | RULES_PUSH_NEW : RULES_DELETE;
+    return scope->kind == SCOPE_CANCEL ? RULES_DELETE | RULES_PUSH | RULES_PUSH_NEW : RULES_DELETE;
 }
 
 static unsigned decide(const struct rules *rules, const struct principal *principal,
@@ -158,12 +158,13 @@ static enum access_verdict authorize(const struct access *access,
     for (size_t i = 0; i < question->scope_count; i++) {
         enum access_verdict one = decide_scope(&restrictions, token, &question->scopes[i], ret);
 
-        if (question->scopes[i].is_optional)
+        if (question->scopes[i].kind == SCOPE_OPTIONAL)
             ret->may_mount = one == ACCESS_GRANTED;
         else if (one == ACCESS_UNAUTHENTICATED || verdict == ACCESS_GRANTED)
             verdict = one;
     }
-    ret->is_scope_missing = verdict == ACCESS_UNAUTHENTICATED;
+    if (verdict == ACCESS_UNAUTHENTICATED)
+        ret->reason = ACCESS_SCOPE_MISSING;
     return verdict;
 }
 
@@ -260,12 +261,12 @@ bool access_is_restricted(const struct access *access, const struct principal *p
 }
 
 static bool is_allowed(const struct access *access, const struct principal *principal,
-                       const char *repository, enum rules_action action)
+                       const char *repository, unsigned actions)
 {
     CLEANUP(restrictions_done) struct restrictions restrictions = {0};
 
     restrictions_get(access, principal, &restrictions);
-    return decide_all(&restrictions, principal, repository, action) != 0;
+    return decide_all(&restrictions, principal, repository, actions) != 0;
 }
 
 bool access_has_anonymous(const struct access *access)
@@ -289,6 +290,20 @@ bool access_may_pull(const struct access *access, const struct principal *princi
                      const char *repository)
 {
     return is_allowed(access, principal, repository, RULES_PULL);
+}
+
+/* A repository cannot have these names, so only patterns of wildcards match them. */
+bool access_may_pull_all(const struct access *access, const struct principal *principal)
+{
+    return !access_is_restricted(access, principal) ||
+           (is_allowed(access, principal, "_", RULES_PULL) &&
+            is_allowed(access, principal, "_/_/_/_/_/_/_/_", RULES_PULL));
+}
+
+bool access_may_push(const struct access *access, const struct principal *principal,
+                     const char *repository)
+{
+    return is_allowed(access, principal, repository, RULES_PUSH | RULES_PUSH_NEW);
 }
 
 bool access_may_delete(const struct access *access, const struct principal *principal,

@@ -29,13 +29,18 @@ struct access {
     struct tokens *tokens;
 };
 
+enum access_scope_kind {
+    SCOPE_REQUIRED,
+    SCOPE_OPTIONAL, /* the request can be served without this right */
+    SCOPE_CANCEL,   /* cancels an upload: the right to push is enough */
+};
+
 /*
  * A right, in the terms of the token specification: "repository", "team/app", "pull". All borrowed.
  */
 struct access_scope {
     const char *type, *name, *action;
-    bool is_optional; /* the request can be served without this right */
-    bool is_cancel;   /* cancels an upload: the right to push is enough */
+    enum access_scope_kind kind;
 };
 
 enum { PRINCIPAL_NAME_MAX = 255 };
@@ -53,6 +58,12 @@ enum access_verdict {
     ACCESS_LIMITED, /* too many wrong passwords from this address; wait_ms says how long to wait */
     ACCESS_WOULD_WAIT, /* only if may_wait is false: ask again on a worker */
     ACCESS_FAILED,     /* the check failed, for example because memory is exhausted */
+};
+
+enum access_reason {
+    ACCESS_NO_LOGIN,      /* the credentials are missing or wrong */
+    ACCESS_TOKEN_INVALID, /* the access token is invalid or has expired */
+    ACCESS_SCOPE_MISSING, /* another access token might have the scopes */
 };
 
 /* All borrowed. */
@@ -76,8 +87,7 @@ struct access_answer {
     bool has_stamp;
     unsigned char stamp[TOKEN_STAMP_SIZE];
     bool may_mount;        /* optional scopes are granted, too, or mounts are not restricted */
-    bool is_token_invalid; /* ACCESS_UNAUTHENTICATED: the access token is invalid or has expired */
-    bool is_scope_missing; /* ACCESS_UNAUTHENTICATED: another token might have the scopes */
+    enum access_reason reason; /* of ACCESS_UNAUTHENTICATED */
     uint64_t wait_ms;
 };
 
@@ -126,6 +136,16 @@ bool access_may_see_health(const struct access *access, const struct principal *
 
 /* Whether a principal that was granted access before may pull from a repository. Never waits. */
 bool access_may_pull(const struct access *access, const struct principal *principal,
+                     const char *repository);
+
+/*
+ * Whether a principal may pull from every repository, also from those that no longer exist and
+ * those that do not exist yet. The caller knows that it may pull from all that exist.
+ */
+bool access_may_pull_all(const struct access *access, const struct principal *principal);
+
+/* The same for the right to push new tags. */
+bool access_may_push(const struct access *access, const struct principal *principal,
                      const char *repository);
 
 /* The same for the right to delete. */

@@ -192,7 +192,8 @@ static enum access_verdict authenticate_token(const struct access *access,
         r = tokens_look_up(access->tokens, kind, text, ret_token);
     if (r == TOKENS_WOULD_WAIT)
         return ACCESS_WOULD_WAIT;
-    ret->is_token_invalid = r == TOKENS_INVALID && question->bearer;
+    if (r == TOKENS_INVALID && question->bearer)
+        ret->reason = ACCESS_TOKEN_INVALID;
     if (r != 0)
         return r < 0 ? ACCESS_FAILED : ACCESS_UNAUTHENTICATED;
     snprintf(ret->principal.name, sizeof(ret->principal.name), "%s", (*ret_token)->user);
@@ -217,7 +218,8 @@ static enum access_verdict authenticate_external(const struct access *access,
         r = external_tokens_look_up(access->external, question->bearer, ret_token);
     if (r == EXTERNAL_TOKENS_WOULD_WAIT)
         return ACCESS_WOULD_WAIT;
-    ret->is_token_invalid = r == EXTERNAL_TOKENS_INVALID;
+    if (r == EXTERNAL_TOKENS_INVALID)
+        ret->reason = ACCESS_TOKEN_INVALID;
     if (r != 0)
         return r < 0 ? ACCESS_FAILED : ACCESS_UNAUTHENTICATED;
     snprintf(ret->principal.name, sizeof(ret->principal.name), "%s", (*ret_token)->user);

@@ -127,8 +127,10 @@ static int find_place(const struct identity_tokens *tokens, const unsigned char 
 static bool is_over(const struct identity_tokens *tokens, const struct identity_record *record)
 {
     int64_t last_s = record->used_s > record->created_s ? record->used_s : record->created_s;
+    bool is_of_page = strcmp(record->client, IDENTITY_PAGE_CLIENT) == 0;
 
-    return last_s + IDENTITY_UNUSED_MAX_S < storage_now(tokens->storage);
+    return last_s + (is_of_page ? IDENTITY_PAGE_UNUSED_MAX_S : IDENTITY_UNUSED_MAX_S) <
+           storage_now(tokens->storage);
 }
 
 /* Reads the record at ret->key. 0, STORAGE_NOT_FOUND, or negative. */

@@ -17,6 +17,9 @@
  */
 struct identity_tokens;
 
+/* The client name of the web page. A tab that was closed in a crash cannot end its token. */
+#define IDENTITY_PAGE_CLIENT "registryd-page"
+
 enum {
     IDENTITY_TOKEN_SIZE = 92,  /* characters */
     IDENTITY_ID_SIZE = 16,     /* the ID that people use for a token: hexadecimal digits */
@@ -24,6 +27,7 @@ enum {
     IDENTITY_CLIENT_MAX = 64,  /* bytes; a longer client name is truncated */
     IDENTITY_ADDRESS_MAX = 63, /* bytes */
     IDENTITY_UNUSED_MAX_S = 90 * 24 * 3600, /* a token expires if it is unused for this time */
+    IDENTITY_PAGE_UNUSED_MAX_S = 24 * 3600, /* the same for a token of the page */
     IDENTITY_PER_CLIENT = 50,               /* tokens of one user, client and address */
     IDENTITY_PER_USER = 500,
 };

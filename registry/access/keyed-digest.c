@@ -1,4 +1,4 @@
-/* Computes HMACs. The only file of the registry that uses libgcrypt. */
+/* Computes HMACs. The only file of the program registryd that uses libgcrypt. */
 #include "registry/access/keyed-digest.h"
 
 #include <errno.h>

@@ -9,120 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A name of a principal; stored in a tree by name, because there may be many. */
-struct rules_name {
-    char *text;
-    bool is_group;
-    uint32_t id;
-    uint32_t line;    /* where it is first used */
-    bool is_defined;  /* of a group: a line defines it */
-    uint32_t *groups; /* of a member: the groups that it belongs to */
-    size_t group_count, group_capacity;
-};
-
-/* --- principals ------------------------------------------------------------------------- */
-
-static int compare_names(const void *left, const void *right)
-{
-    const struct rules_name *a = left, *b = right;
-
-    return a->is_group != b->is_group ? (a->is_group ? -1 : 1) : strcmp(a->text, b->text);
-}
-
-static void free_name(void *node)
-{
-    struct rules_name *name = node;
-
-    free(name->text);
-    free(name->groups);
-    free(name);
-}
-
-static struct rules_name *new_name(struct rules_parser *p, const char *text, size_t size,
-                                   bool is_group)
-{
-    struct rules_name **all = rules_reserve(p->all, p->all_count, &p->all_capacity, sizeof(*all));
-    struct rules_name *name = all ? calloc(1, sizeof(*name)) : NULL;
-
-    if (all)
-        p->all = all;
-    if (!name)
-        return NULL;
-    *name = (struct rules_name){.text = strndup(text, size), .is_group = is_group, .line = p->line};
-    if (name->text)
-        return name;
-    free(name);
-    return NULL;
-}
-
-/* Finds the entry of a name, or creates it. */
-static int find_name(struct rules_parser *p, const char *text, size_t size, bool is_group,
-                     struct rules_name **ret)
-{
-    struct rules_name *name = new_name(p, text, size, is_group);
-    struct rules_name **found = name ? tsearch(name, &p->names, compare_names) : NULL;
-
-    if (name && (!found || *found != name))
-        free_name(name);
-    if (!found)
-        return error_set_oom(p->err);
-    if (*found == name) {
-        name->id = (uint32_t)(RULES_ID_FIRST + p->all_count);
-        p->all[p->all_count++] = name;
-        p->member_count += is_group ? 0 : 1;
-    }
-    *ret = *found;
-    return 0;
-}
-
-static int check_name(struct rules_parser *p, const struct rules_word *word)
-{
-    if (word->size == 0)
-        return rules_fail(p, "an empty name");
-    if (rules_is_word(word, ","))
-        return rules_fail(p, "a ',' without a name before it");
-    if (memchr(word->text, '\0', word->size) || memchr(word->text, ':', word->size))
-        return rules_fail(p, "a name with a ':' or a NUL, which are invalid in user names");
-    return 0;
-}
-
-static int find_member(struct rules_parser *p, const struct rules_word *word,
-                       struct rules_name **ret)
-{
-    int r = check_name(p, word);
-
-    if (r < 0)
-        return r;
-    if (rules_is_word(word, "@"))
-        return rules_fail(p, "a '@' without the name of a group");
-    if (!word->is_quoted && word->text[0] == '@')
-        return rules_fail(p, "\"%.*s\" is a group; only users and robots can be members",
-                          (int)word->size, word->text);
-    if (rules_is_word(word, "anyone") || rules_is_word(word, "users"))
-        return rules_fail(p,
-                          "\"%.*s\" means more than one user; a user of that name stands in quotes",
-                          (int)word->size, word->text);
-    return find_name(p, word->text, word->size, false, ret);
-}
-
-static int find_principal(struct rules_parser *p, const struct rules_word *word, uint32_t *ret)
-{
-    struct rules_name *name = NULL;
-    int r = 0;
-
-    if (rules_is_word(word, "anyone") || rules_is_word(word, "users")) {
-        *ret = rules_is_word(word, "users") ? RULES_ID_USERS : RULES_ID_ANYONE;
-        return 0;
-    }
-    if (word->size > 1 && !word->is_quoted && word->text[0] == '@')
-        r = find_name(p, word->text + 1, word->size - 1, true, &name);
-    else
-        r = find_member(p, word, &name);
-    if (name)
-        *ret = name->id;
-    return r;
-}
-
 /* --- statements ------------------------------------------------------------------------- */
 
 static int join_group(struct rules_parser *p, struct rules_name *member, uint32_t group)
@@ -149,19 +35,19 @@ static int parse_group(struct rules_parser *p)
 
     if (p->word_count < 2)
         return rules_fail(p, "\"group\" without a name; the form is: group NAME MEMBER...");
-    r = check_name(p, &p->words[1]);
+    r = rules_check_name(p, &p->words[1]);
     if (r == 0 && !p->words[1].is_quoted && p->words[1].text[0] == '@')
         r = rules_fail(p, "a group is defined without '@', which is for its use: group %.*s ...",
                        (int)p->words[1].size - 1, p->words[1].text + 1);
     if (r == 0)
-        r = find_name(p, p->words[1].text, p->words[1].size, true, &group);
+        r = rules_find_group(p, p->words[1].text, p->words[1].size, &group);
     if (r < 0 || !group)
         return r;
     group->is_defined = true;
     for (size_t i = 2; r == 0 && i < p->word_count; i++) {
         if (rules_is_word(&p->words[i], ","))
             continue;
-        r = find_member(p, &p->words[i], &member);
+        r = rules_find_member(p, &p->words[i], &member);
         if (r == 0 && member)
             r = join_group(p, member, group->id);
     }
@@ -203,7 +89,7 @@ static int parse_allow(struct rules_parser *p)
         for (size_t who = 1; r == 0 && who < who_end; who += 2) {
             uint32_t principal = UINT32_MAX; /* of a client without a login */
 
-            r = find_principal(p, &p->words[who], &principal);
+            r = rules_find_principal(p, &p->words[who], &principal);
             if (r == 0)
                 r = rules_add_entry(p, &p->allowed, &p->words[at], principal, actions);
         }
@@ -432,7 +318,7 @@ static void free_parser(struct rules_parser **parser)
 
     if (!p)
         return;
-    tdestroy(p->names, free_name);
+    tdestroy(p->names, rules_name_free);
     free(p->all);
     for (size_t i = 0; p->tags && i < p->tag_count; i++)
         free(p->tags[i]);

@@ -4,8 +4,8 @@
 
 /*
  * Shared by the files that parse an access file: rules-words.c reads words and lists of words,
- * rules-space.c the lines about space (retain, untagged, quota), and rules-parse.c the other lines.
- * For one thread.
+ * rules-principals.c names of principals, rules-space.c the lines about space (retain, untagged,
+ * quota), and rules-parse.c the other lines. For one thread.
  *
  * Functions that return int return 0, or negative with p->err set.
  */
@@ -22,7 +22,16 @@ struct rules_entries {
     size_t count, capacity;
 };
 
-struct rules_name; /* rules-parse.c */
+/* A name of a principal; stored in a tree by name, because there may be many. */
+struct rules_name {
+    char *text;
+    bool is_group;
+    uint32_t id;
+    uint32_t line;    /* where it is first used */
+    bool is_defined;  /* of a group: a line defines it */
+    uint32_t *groups; /* of a member: the groups that it belongs to */
+    size_t group_count, group_capacity;
+};
 
 struct rules_parser {
     const char *source;
@@ -75,6 +84,22 @@ int rules_add_entry(struct rules_parser *p, struct rules_entries *entries,
 /* Adds the patterns from the word `at` to the end of the line, each with this number. */
 int rules_add_patterns(struct rules_parser *p, struct rules_entries *entries, size_t at,
                        size_t number);
+
+/* Frees a node of the tree of names. */
+void rules_name_free(void *node);
+
+/* Whether a word can be a name: 0 or -EINVAL. */
+int rules_check_name(struct rules_parser *p, const struct rules_word *word);
+
+/*
+ * Find the entry of a group, of a user or robot, or the number of any principal. An entry is
+ * created if the file has not named it before.
+ */
+int rules_find_group(struct rules_parser *p, const char *text, size_t size,
+                     struct rules_name **ret);
+int rules_find_member(struct rules_parser *p, const struct rules_word *word,
+                      struct rules_name **ret);
+int rules_find_principal(struct rules_parser *p, const struct rules_word *word, uint32_t *ret);
 
 /* The lines about space. */
 int rules_parse_retain(struct rules_parser *p);

@@ -1,11 +1,11 @@
 /* The lines of an access file about space: retain, untagged, quota. */
 #include "registry/access/rules-parser.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/byte-size.h"
 #include "common/digest.h"
 #include "registry/access/age.h"
 
@@ -82,32 +82,6 @@ int rules_parse_untagged(struct rules_parser *p)
     return add_retention(p, 2, &retention);
 }
 
-/* "50GB", "500MiB", "2TB": powers of 1000, with an 'i' powers of 1024. */
-static bool parse_bytes(const char *text, size_t size, uint64_t *ret)
-{
-    static const char letters[] = "kMGTP";
-    size_t digits = 0, unit = 0;
-    const char *letter;
-    uint64_t bytes, step;
-
-    while (digits < size && text[digits] >= '0' && text[digits] <= '9')
-        digits++;
-    if (!parse_count(text, digits, &bytes) || digits == size || text[size - 1] != 'B')
-        return false;
-    unit = size - digits - 1;
-    step = unit == 2 && text[digits + 1] == 'i' ? 1024 : 1000;
-    if (unit > 2 || (unit == 2 && step == 1000))
-        return false;
-    letter = unit > 0 ? strchr(letters, text[digits] == 'K' ? 'k' : text[digits]) : NULL;
-    if (unit > 0 && (!letter || !*letter))
-        return false;
-    for (ptrdiff_t i = letter ? letter - letters + 1 : 0; i > 0; i--)
-        if (__builtin_mul_overflow(bytes, step, &bytes))
-            return false;
-    *ret = bytes;
-    return bytes <= INT64_MAX;
-}
-
 /* Joins the patterns of a line with blanks between them. Sets the text and the ID of *quota. */
 static int name_quota(struct rules_parser *p, struct rules_quota *quota)
 {
@@ -148,7 +122,8 @@ int rules_parse_quota(struct rules_parser *p)
         return rules_fail(p, "more than %d quotas", RULES_QUOTAS_MAX);
     quota = &quotas[number];
     *quota = (struct rules_quota){.line = p->line};
-    if (p->words[1].is_quoted || !parse_bytes(p->words[1].text, p->words[1].size, &quota->bytes))
+    if (p->words[1].is_quoted ||
+        byte_size_parse(p->words[1].text, p->words[1].size, &quota->bytes) < 0)
         return rules_fail(p, "\"%.*s\" is not a size, such as 50GB, 500MB or 20GiB",
                           (int)p->words[1].size, p->words[1].text);
     p->quota_count++;

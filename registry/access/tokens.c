@@ -210,6 +210,19 @@ int tokens_log_in(struct tokens *tokens, const struct token_login *login, struct
     return identity_tokens_create(tokens->identities, &record, ret_token, err);
 }
 
+int tokens_revoke(struct tokens *tokens, const struct secbuf *text, struct error *err)
+{
+    struct identity_record record;
+    int r = identity_tokens_find(tokens->identities, text, &record, err);
+
+    if (r == 0 || r == -EBADMSG) /* a damaged record can be removed, too */
+        r = identity_tokens_revoke(tokens->identities, &record, err);
+    if (r < 0)
+        return r;
+    token_cache_drop(tokens->cache, text);
+    return 0;
+}
+
 /* --- verifying ------------------------------------------------------------------------------ */
 
 int tokens_look_up(struct tokens *tokens, enum token_kind kind, const struct secbuf *text,

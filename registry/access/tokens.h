@@ -82,6 +82,12 @@ struct token_login {
 int tokens_log_in(struct tokens *tokens, const struct token_login *login, struct secbuf *ret_token,
                   struct error *err) MUST_USE;
 
+/*
+ * Ends an identity token, also for the cache of this process. 0, also if it is unknown or has
+ * ended, or negative. Waits for the storage.
+ */
+int tokens_revoke(struct tokens *tokens, const struct secbuf *text, struct error *err) MUST_USE;
+
 enum token_kind { TOKEN_ACCESS, TOKEN_IDENTITY };
 
 /*

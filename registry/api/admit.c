@@ -35,13 +35,6 @@ static void let_in(struct call *call)
     call->is_admitted = call->request->is_admitted = true;
 }
 
-static enum challenge_reason reason_of(const struct access_answer *answer)
-{
-    if (answer->is_token_invalid)
-        return CHALLENGE_INVALID_TOKEN;
-    return answer->is_scope_missing ? CHALLENGE_INSUFFICIENT_SCOPE : CHALLENGE_PLAIN;
-}
-
 void admit_fail(struct response *response, const struct error *err)
 {
     if (err->code)
@@ -74,7 +67,7 @@ static void give_verdict(struct call *call, struct response *response, enum acce
         admit_fail(response, question->err);
         break;
     default:
-        challenge(call, response, scopes, count, reason_of(answer));
+        challenge(call, response, scopes, count, answer->reason);
     }
 }
 
@@ -104,7 +97,7 @@ enum http_result admit(struct call *call, struct response *response)
     }
     question.scope_count = routes_find_scopes(call, scopes, from);
     if (!call_is_on_worker(call) && !credentials_take(call, &call->credentials)) {
-        challenge(call, response, scopes, question.scope_count, CHALLENGE_PLAIN);
+        challenge(call, response, scopes, question.scope_count, ACCESS_NO_LOGIN);
         return HTTP_DONE;
     }
     credentials_ask(&call->credentials, &question);

@@ -7,6 +7,7 @@
 #include "common/network.h"
 #include "registry/access/access.h"
 #include "registry/api/body.h"
+#include "registry/core/health.h"
 #include "registry/core/pulls.h"
 #include "registry/core/store.h"
 #include "registry/runtime/worker-pool.h"
@@ -39,13 +40,19 @@ struct api_room {
 };
 
 struct api {
-    struct store *store;         /* borrowed, as are the next three */
+    struct store *store;         /* borrowed, as are the next four */
+    struct health *health;
     const struct access *access;
     struct worker_pool *workers; /* for work that waits for the disk */
     /*
      * For work that computes for long: passwords, large manifests. A few threads of low priority.
      */
     struct worker_pool *computers;
+    /*
+     * For such work that also reads from a remote storage, so that one that hangs does not keep
+     * passwords waiting; NULL if the storage is not remote.
+     */
+    struct worker_pool *readers;
     /* For waiting until a remote storage has more bytes of a blob; NULL if it is not remote. */
     struct worker_pool *streams;
     const char *realm;
@@ -55,6 +62,7 @@ struct api {
     bool has_relative_urls;
     bool is_delete_enabled;
     bool is_read_only;
+    bool redirects; /* answers GET and HEAD of blobs with addresses in the storage */
     /* for the page and its extension of the API (docs/page.md); borrowed; NULL: not served */
     struct page_state *page;
     /* 0 or -errno; any thread; NULL: the storage is in no file system */
@@ -66,7 +74,7 @@ struct api {
     void (*report_damage)(const struct digest *canonical);
     struct metrics *metrics;                /* borrowed; may be NULL */
     struct pull_log *pulls; /* borrowed; NULL: pulls are not recorded */
-    const struct network *trusted_proxies;  /* borrowed: whose X-Forwarded-For is believed */
+    const struct network *trusted_proxies;  /* borrowed; their X-Forwarded-For counts */
     size_t trusted_proxy_count;
 
     /* Used by the API only. */

@@ -29,9 +29,7 @@ static enum http_result answer_health(struct call *call, struct response *respon
 {
     struct error err = {0};
 
-    if (store_is_remote(api_of(call)->store) && !call_is_on_worker(call))
-        return call_move(call);
-    if (store_check(api_of(call)->store, &err) < 0) {
+    if (health_get(api_of(call)->health, &err) < 0) {
         response_fail(response, &err);
         response->status = 503;
         return HTTP_DONE;

@@ -23,6 +23,16 @@ static void wait_for_blob(void *object)
     store_reader_wait(object);
 }
 
+static bool notify_of_blob(void *object, void (*ready)(void *object), void *ready_object)
+{
+    return store_reader_notify(object, ready, ready_object);
+}
+
+static ssize_t borrow_blob(void *object, uint64_t offset, size_t size, const void **ret_data)
+{
+    return store_reader_borrow(object, offset, size, ret_data);
+}
+
 static int get_blob_fd(void *object)
 {
     return store_reader_get_fd(object);
@@ -91,14 +101,26 @@ struct checked {
     struct store_check *check;
 };
 
-static ssize_t read_checked(void *object, uint64_t offset, void *ret_data, size_t size)
+/* Reports damage, and returns n. */
+static ssize_t note_damage(const struct checked *checked, ssize_t n)
 {
-    const struct checked *checked = object;
-    ssize_t n = store_check_try(checked->check, offset, ret_data, size);
-
     if (n == -EBADMSG && checked->api->report_damage)
         checked->api->report_damage(&checked->canonical);
     return n;
+}
+
+static ssize_t read_checked(void *object, uint64_t offset, void *ret_data, size_t size)
+{
+    const struct checked *checked = object;
+
+    return note_damage(checked, store_check_try(checked->check, offset, ret_data, size));
+}
+
+static ssize_t borrow_checked(void *object, uint64_t offset, size_t size, const void **ret_data)
+{
+    const struct checked *checked = object;
+
+    return note_damage(checked, store_check_borrow(checked->check, offset, size, ret_data));
 }
 
 static void wait_for_checked(void *object)
@@ -106,6 +128,13 @@ static void wait_for_checked(void *object)
     const struct checked *checked = object;
 
     store_check_wait(checked->check);
+}
+
+static bool notify_of_checked(void *object, void (*ready)(void *object), void *ready_object)
+{
+    const struct checked *checked = object;
+
+    return store_check_notify(checked->check, ready, ready_object);
 }
 
 static void close_checked(void *object)
@@ -136,6 +165,8 @@ static int check_while_sending(const struct api *api, const struct store_blob *b
         *ret = (struct response_source){.object = checked,
                                         .read = read_checked,
                                         .wait = wait_for_checked,
+                                        .notify = notify_of_checked,
+                                        .borrow = borrow_checked,
                                         .close = close_checked};
     return r;
 }
@@ -156,6 +187,8 @@ static int set_source(const struct call *call, const struct store_blob *blob,
     *ret = (struct response_source){.object = reader,
                                     .read = read_blob,
                                     .wait = wait_for_blob,
+                                    .notify = notify_of_blob,
+                                    .borrow = borrow_blob,
                                     .get_fd = get_blob_fd,
                                     .close = close_blob};
     return 0;
@@ -203,15 +236,38 @@ static int find(const struct call *call, struct store_blob *ret, struct store_re
     const enum store_waiting waiting = call_may_wait(call);
     int r;
 
-    if (call->method == ROUTE_METHOD_GET)
+    if (call->method == ROUTE_METHOD_GET && !api->redirects)
         return store_open_blob(api->store, route->name, &route->digest, waiting, ret, ret_reader,
                                err);
-    if (!api->is_read_only) {
+    if (call->method == ROUTE_METHOD_HEAD && !api->is_read_only) {
         r = store_want_blob(api->store, route->name, &route->digest, waiting, ret, err);
         if (r != -EACCES && r != -EPERM)
             return r;
     }
     return store_find_blob(api->store, route->name, &route->digest, waiting, ret, err);
+}
+
+/*
+ * Sends the client to the storage, as registry:2 does, also for HEAD. The address is a secret: the
+ * log does not have it, and no cache may keep it.
+ */
+static void redirect(struct call *call, struct response *response, const struct store_blob *blob)
+{
+    CLEANUP_FREE char *address = NULL;
+    struct error err = {0};
+    bool is_head = call->method == ROUTE_METHOD_HEAD;
+    int r = store_get_address(api_of(call)->store, blob, is_head ? "HEAD" : "GET", &address, &err);
+
+    if (r != 0) {
+        response_fail(response, &err);
+        return;
+    }
+    response_set_empty(response, 307);
+    response_add_header(response, "Location", "%s", address);
+    response_add_header(response, "Cache-Control", "no-store");
+    explicit_bzero(address, strlen(address));
+    if (!is_head)
+        answer_pulled(call, &call->route.digest, blob->size, NULL);
 }
 
 /* An answer with a thousand parts takes a millisecond to prepare. */
@@ -239,6 +295,9 @@ static enum http_result answer_get(struct call *call, struct response *response)
         response_fail(response, &err);
     } else if (r == STORE_NOT_FOUND) {
         answer_unknown_digest(response, ERROR_CODE_BLOB_UNKNOWN, &route->digest);
+    } else if (api_of(call)->redirects) {
+        if (!answer_if_settled(call, response, &route->digest))
+            redirect(call, response, &blob);
     } else {
         response_add_header(response, "Cache-Control", "max-age=31536000");
         if (!answer_if_settled(call, response, &route->digest))

@@ -91,7 +91,7 @@ static void format_realm(const struct call *call, char ret_realm[REALM_SIZE])
     if (api->host)
         snprintf(ret_realm, REALM_SIZE, "%s/token", api->host);
     else {
-        request_get_own_origin(call->request, call->is_behind_proxy, origin, sizeof(origin));
+        call_get_origin(call, origin, sizeof(origin));
         snprintf(ret_realm, REALM_SIZE, "%s%s/token", origin, api->prefix);
     }
 }
@@ -106,12 +106,12 @@ static const char *service_of(const struct call *call)
 
 static void add_bearer(const struct call *call, struct response *response,
                        const struct access_scope *scopes, size_t count,
-                       enum challenge_reason reason)
+                       enum access_reason reason)
 {
-    static const char *const reasons[] = {
-        [CHALLENGE_PLAIN] = "",
-        [CHALLENGE_INVALID_TOKEN] = ",error=\"invalid_token\"",
-        [CHALLENGE_INSUFFICIENT_SCOPE] = ",error=\"insufficient_scope\"",
+    static const char *const errors[] = {
+        [ACCESS_NO_LOGIN] = "",
+        [ACCESS_TOKEN_INVALID] = ",error=\"invalid_token\"",
+        [ACCESS_SCOPE_MISSING] = ",error=\"insufficient_scope\"",
     };
     char realm[REALM_SIZE], scope[SCOPE_SIZE];
 
@@ -122,7 +122,7 @@ static void add_bearer(const struct call *call, struct response *response,
     format_scope(scopes, count, scope);
     response_add_header(response, "WWW-Authenticate", "Bearer realm=\"%s\",service=\"%s\"%s%s%s%s",
                         realm, service_of(call), *scope ? ",scope=\"" : "", scope,
-                        *scope ? "\"" : "", reasons[reason]);
+                        *scope ? "\"" : "", errors[reason]);
 }
 
 /* --- challenges ----------------------------------------------------------------------------- */
@@ -142,7 +142,7 @@ void challenge_add_basic(const struct call *call, struct response *response)
 }
 
 void challenge(const struct call *call, struct response *response,
-               const struct access_scope *scopes, size_t count, enum challenge_reason reason)
+               const struct access_scope *scopes, size_t count, enum access_reason reason)
 {
     char detail[CHALLENGE_DETAIL_SIZE];
 

@@ -4,15 +4,12 @@
 
 /* Refuses requests whose credentials are missing, wrong or insufficient. */
 
-/* Why a request with an access token was refused (RFC 6750 section 3.1). */
-enum challenge_reason { CHALLENGE_PLAIN, CHALLENGE_INVALID_TOKEN, CHALLENGE_INSUFFICIENT_SCOPE };
-
 /*
  * Answers 401 and asks for a token with these scopes or, if the registry has no tokens, for a
- * password. All borrowed.
+ * password. The reason becomes the error of RFC 6750, section 3.1. All borrowed.
  */
 void challenge(const struct call *call, struct response *response,
-               const struct access_scope *scopes, size_t count, enum challenge_reason reason);
+               const struct access_scope *scopes, size_t count, enum access_reason reason);
 
 /* Whether the request comes from the web page. */
 bool challenge_is_from_page(const struct call *call);

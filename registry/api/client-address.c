@@ -6,7 +6,7 @@
 
 enum { LIST_SIZE = 2048 };
 
-bool client_address_is_proxy(const char *address, const struct network *proxies, size_t count)
+static bool is_proxy(const char *address, const struct network *proxies, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (network_contains(&proxies[i], address))
@@ -29,17 +29,18 @@ static void trim(const char *element, char ret_address[REQUEST_ADDRESS_MAX])
         *colon = '\0';
 }
 
-bool client_address_find(const struct request *request, const struct network *proxies,
-                         size_t proxy_count, char ret_address[REQUEST_ADDRESS_MAX])
+enum client_path client_address_find(const struct request *request, const struct network *proxies,
+                                     size_t proxy_count, char ret_address[REQUEST_ADDRESS_MAX])
 {
     char list[LIST_SIZE], address[REQUEST_ADDRESS_MAX], *comma = list;
-    bool is_forwarded = false;
+    enum client_path path = CLIENT_BEHIND_PROXY;
 
     memcpy(ret_address, request->address, REQUEST_ADDRESS_MAX);
-    if (!client_address_is_proxy(request->address, proxies, proxy_count) ||
-        request_join_header(request, "X-Forwarded-For", list, sizeof(list)) < 0)
-        return false;
-    while (comma && client_address_is_proxy(ret_address, proxies, proxy_count)) {
+    if (!is_proxy(request->address, proxies, proxy_count))
+        return CLIENT_DIRECT;
+    if (request_join_header(request, "X-Forwarded-For", list, sizeof(list)) < 0)
+        return CLIENT_BEHIND_PROXY;
+    while (comma && is_proxy(ret_address, proxies, proxy_count)) {
         comma = strrchr(list, ',');
         trim(comma ? comma + 1 : list, address);
         if (comma)
@@ -48,7 +49,7 @@ bool client_address_find(const struct request *request, const struct network *pr
         if (!network_is_address(address))
             break;
         memcpy(ret_address, address, sizeof(address));
-        is_forwarded = true;
+        path = CLIENT_FORWARDED;
     }
-    return is_forwarded;
+    return path;
 }

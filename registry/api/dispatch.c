@@ -8,7 +8,6 @@
 #include "registry/api/admit.h"
 #include "registry/api/answer.h"
 #include "registry/api/body.h"
-#include "registry/api/client-address.h"
 #include "registry/api/credentials.h"
 #include "registry/api/fairness.h"
 #include "registry/api/report.h"
@@ -34,8 +33,20 @@ enum http_result call_move(struct call *call)
 enum http_result call_move_to_computer(struct call *call)
 {
     call_move(call);
+    call->request->pool = call->api->readers ? call->api->readers : call->api->computers;
+    return HTTP_ON_WORKER;
+}
+
+enum http_result call_move_to_signer(struct call *call)
+{
+    call_move(call);
     call->request->pool = call->api->computers;
     return HTTP_ON_WORKER;
+}
+
+enum http_result call_move_to_reader(struct call *call)
+{
+    return store_is_remote(call->api->store) ? call_move(call) : call_move_to_computer(call);
 }
 
 void call_stream(struct call *call)
@@ -46,7 +57,10 @@ void call_stream(struct call *call)
 
 bool call_is_on_computer(const struct call *call)
 {
-    return call_is_on_worker(call) && call->request->pool == call->api->computers;
+    const struct worker_pool *pool = call->request->pool;
+
+    return call_is_on_worker(call) &&
+           (pool == call->api->computers || (pool && pool == call->api->readers));
 }
 
 bool call_may_park(const struct call *call)
@@ -91,7 +105,8 @@ static void parse_target(struct call *call)
     }
     if (route_is_of_page(call->route.kind) && !call->api->page)
         call->route = (struct route){.kind = ROUTE_NONE};
-    if (call->route.kind == ROUTE_TOKEN && !call->api->access->tokens)
+    if ((call->route.kind == ROUTE_TOKEN || call->route.kind == ROUTE_TOKEN_REVOKE) &&
+        !call->api->access->tokens)
         call->route = (struct route){.kind = ROUTE_NONE};
 }
 
@@ -107,10 +122,8 @@ static struct call *call_new(struct api *api, struct request *request)
     call->method = route_method_parse(request->head->method);
     parse_target(call);
     call->operation = routes_find(call->route.kind, call->method);
-    call->is_forwarded =
+    call->path =
         client_address_find(request, api->trusted_proxies, api->trusted_proxy_count, call->address);
-    call->is_behind_proxy =
-        client_address_is_proxy(request->address, api->trusted_proxies, api->trusted_proxy_count);
     if (api->metrics)
         metrics_begin(api->metrics, api->handlers[call->route.kind]);
     request->state = call;

@@ -3,6 +3,7 @@
 #include "common/digest.h"
 #include "common/secbuf.h"
 #include "registry/access/access.h"
+#include "registry/api/client-address.h"
 #include "registry/core/store.h"
 #include "registry/http/handler.h"
 #include "registry/spec/route.h"
@@ -55,8 +56,7 @@ struct call {
     /* the path does not begin with http.prefix; only public routes are served there */
     bool is_outside_prefix;
     char address[REQUEST_ADDRESS_MAX]; /* the client's: see client_address_find() */
-    bool is_forwarded; /* address comes from a trusted proxy's X-Forwarded-For */
-    bool is_behind_proxy;              /* the connection comes from a trusted proxy */
+    enum client_path path;             /* where the address comes from */
     struct principal principal;
     bool has_owner;
     struct job_owner owner; /* in whose queue its jobs wait: see fairness_get_owner() */
@@ -80,6 +80,18 @@ struct call {
 static inline const char *call_get_header(const struct call *call, const char *name)
 {
     return request_get_header(call->request, name);
+}
+
+/*
+ * The origin of this server for URLs to which clients send secrets: a proxy's headers count only if
+ * the proxy is trusted.
+ */
+static inline void call_get_origin(const struct call *call, char *ret_origin, size_t size)
+{
+    if (call->path == CLIENT_DIRECT)
+        request_get_direct_origin(call->request, ret_origin, size);
+    else
+        request_get_origin(call->request, ret_origin, size);
 }
 
 /* The length of the body in bytes; -1 if it is chunked. */
@@ -113,7 +125,13 @@ static inline enum store_waiting call_may_wait(const struct call *call)
  * to a worker that may wait.
  */
 enum http_result call_move_to_computer(struct call *call);
+
+/* The same, for work that reads nothing from the storage: it does not wait for one that hangs. */
+enum http_result call_move_to_signer(struct call *call);
 bool call_is_on_computer(const struct call *call);
+
+/* Like call_move_to_computer(), but moves to a worker if the storage is remote, where reading waits. */
+enum http_result call_move_to_reader(struct call *call);
 
 /* The user, for events; NULL without a login. Borrowed, valid until the call is over. */
 static inline const char *call_get_actor(const struct call *call)

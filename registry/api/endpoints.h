@@ -36,3 +36,5 @@ extern const struct endpoint endpoint_page_health;
 extern const struct endpoint endpoint_page_tags;
 /* token.c */
 extern const struct endpoint endpoint_token_get, endpoint_token_post;
+/* token-revoke.c */
+extern const struct endpoint endpoint_token_revoke;

@@ -108,7 +108,7 @@ static enum http_result answer_tags(struct call *call, struct response *response
     int r;
 
     if (!call_is_on_worker(call))
-        return call_move_to_computer(call);
+        return call_move_to_reader(call);
     if (!get_page(call, response, most, most, &page))
         return HTTP_DONE;
     r = store_list_tags(api_of(call)->store, name, last_of(&page), page.n, &names, &err);
@@ -146,7 +146,7 @@ static enum http_result answer_catalog(struct call *call, struct response *respo
     const struct store_filter permitted = {.is_shown = may_pull, .object = call};
 
     if (!call_is_on_worker(call))
-        return call_move_to_computer(call);
+        return call_move_to_reader(call);
     if (!get_page(call, response, most < CATALOG_DEFAULT ? most : CATALOG_DEFAULT, most, &page))
         return HTTP_DONE;
     if (store_list_repositories(

@@ -46,8 +46,8 @@ static int resolve(const struct call *call, struct digest *ret_digest, struct er
  * push it, and one that reads it may push an index that names it. A pull never waits for the
  * collection. If another user owns the files, protection fails, and the manifest is only read.
  */
-static int get(const struct call *call, const struct digest *digest, struct store_content *ret,
-               struct error *err)
+static int get(const struct call *call, const struct digest *digest, bool is_tagged,
+               struct store_content *ret, struct error *err)
 {
     const struct api *api = call->api;
     const char *name = call->route.name;
@@ -65,7 +65,8 @@ static int get(const struct call *call, const struct digest *digest, struct stor
         if (!has_failed || (is_question && r != -EACCES && r != -EPERM))
             return r;
     }
-    return store_get_manifest(api->store, name, digest, waiting, ret, err);
+    return is_tagged ? store_get_tagged_manifest(api->store, name, digest, waiting, ret, err)
+                     : store_get_manifest(api->store, name, digest, waiting, ret, err);
 }
 
 /* --- media types that the client accepts ----------------------------------------------------- */
@@ -121,7 +122,7 @@ static int choose_platform(const struct call *call, struct digest *digest,
         return STORE_WOULD_WAIT;
     r = platform_find(content->bytes, content->size, "linux", "amd64", digest, err);
     if (r == 0)
-        r = get(call, digest, &chosen, err);
+        r = get(call, digest, false, &chosen, err);
     if (r != 0)
         return r == -ENOENT ? STORE_NOT_FOUND : r;
     store_content_done(content);
@@ -136,7 +137,7 @@ static int find(const struct call *call, struct digest *ret_digest, struct store
     int r = resolve(call, ret_digest, err);
 
     if (r == 0)
-        r = get(call, ret_digest, ret, err);
+        r = get(call, ret_digest, call->route.kind == ROUTE_MANIFEST_TAG, ret, err);
     if (r != 0 || call->route.kind != ROUTE_MANIFEST_TAG ||
         strcmp(ret->media_type, MANIFEST_DOCKER_LIST) != 0 || accepts(call, MANIFEST_DOCKER_LIST) ||
         !accepts(call, MANIFEST_DOCKER_IMAGE))
@@ -158,7 +159,7 @@ static void note_pull(const struct call *call)
 {
     const struct route *route = &call->route;
 
-    /* Looking at an image on the page is no pull. */
+    /* Viewing an image on the page does not count as a pull. */
     if (!call->api->pulls || challenge_is_from_page(call) ||
         (call->method == ROUTE_METHOD_HEAD && route->kind != ROUTE_MANIFEST_TAG))
         return;
@@ -195,7 +196,7 @@ static enum http_result answer_get(struct call *call, struct response *response)
     int r = find(call, &digest, &content, &err);
 
     if (r == STORE_WOULD_WAIT) /* the manifest is large, or garbage collection holds its lock */
-        return call_is_on_worker(call) ? call_move(call) : call_move_to_computer(call);
+        return call_is_on_worker(call) ? call_move(call) : call_move_to_reader(call);
     if (r < 0) {
         response_fail(response, &err);
     } else if (r > 0) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/monotonic.h"
 #include "registry/api/answer.h"
 #include "registry/api/endpoints.h"
 #include "registry/api/page-answer.h"
@@ -13,11 +14,15 @@
 #include "registry/api/page-space.h"
 #include "registry/core/consequences.h"
 
-enum { TAGS_SHOWN_MAX = 1000 };
+enum {
+    TAGS_SHOWN_MAX = 1000,
+    TAGS_MS = 500, /* how long a request reads tags */
+};
 
 struct target {
     char tag[TAG_MAX_SIZE + 1]; /* "" for a manifest */
     struct digest digest;
+    char last[TAG_MAX_SIZE + 1]; /* of the part before; "" for the first one */
 };
 
 static bool get_target(const struct call *call, struct response *response, struct target *ret)
@@ -25,7 +30,8 @@ static bool get_target(const struct call *call, struct response *response, struc
     char text[DIGEST_TEXT_SIZE];
 
     if (!page_query_text(call, response, "tag", ret->tag, sizeof(ret->tag)) ||
-        !page_query_text(call, response, "digest", text, sizeof(text)))
+        !page_query_text(call, response, "digest", text, sizeof(text)) ||
+        !page_query_text(call, response, "last", ret->last, sizeof(ret->last)))
         return false;
     if (*ret->tag && *text)
         return page_query_refuse(response, "parameter", "digest");
@@ -61,32 +67,57 @@ static uint64_t sum_freed(const struct call *call, const struct page_space *seen
     return bytes;
 }
 
-/* 0, STORE_WOULD_WAIT and the like, or negative. */
-static int format_manifest(const struct call *call, const struct digest *digest, struct text *text,
-                           struct error *err)
+static void add_part(struct text *text, const struct manifest_names_part *part)
 {
-    CLEANUP(consequences_done) struct consequences consequences = {0};
-    CLEANUP(store_digests_done) struct store_digests referrers = {0};
-    struct store *store = api_of(call)->store;
-    struct page_space seen = {0};
-    int measured, r = store_list_referrers(store, call->route.name, digest, &referrers, err);
+    page_add_number(text, "seen", part->seen);
+    page_add_number(text, "total", part->total);
+    if (*part->next)
+        page_add_text(text, "next", part->next);
+}
 
-    if (r == 0)
-        r = store_find_consequences(store, call->route.name, digest, &consequences, err);
-    if (r != 0)
-        return r;
-    measured = page_space_get(call, &seen, err);
+/* What only the first part says: referrers and bytes. 0, STORE_BUSY or negative. */
+static int add_more(const struct call *call, const struct consequences *consequences,
+                    size_t referrers, struct text *text, struct error *err)
+{
+    struct page_space seen = {0};
+    int measured = page_space_get(call, &seen, err);
+
     if (measured < 0 && measured != -E2BIG)
         return measured;
     if (measured == STORE_BUSY && call_may_park(call))
         return STORE_BUSY;
-    add_tags(text, &consequences.tags);
-    page_add_number(text, "referrers", referrers.count);
-    if (measured == 0 && consequences.are_blobs_known)
-        page_add_number(text, "bytes_freed", sum_freed(call, &seen, &consequences));
-    text_add_string(text, "}\n");
+    page_add_number(text, "referrers", referrers);
+    if (measured == 0 && consequences->are_blobs_known)
+        page_add_number(text, "bytes_freed", sum_freed(call, &seen, consequences));
     page_space_done(call, &seen);
     return 0;
+}
+
+/* 0, STORE_WOULD_WAIT and the like, or negative. */
+static int format_manifest(const struct call *call, const struct target *target, struct text *text,
+                           struct error *err)
+{
+    CLEANUP(consequences_done) struct consequences consequences = {0};
+    CLEANUP(store_digests_done) struct store_digests referrers = {0};
+    struct manifest_names_part part = {.last = target->last, .end_ms = monotonic_ms() + TAGS_MS};
+    const struct consequences_query query = {
+        .name = call->route.name, .digest = &target->digest, .part = &part};
+    struct store *store = api_of(call)->store;
+    bool is_first = !*target->last;
+    int r = 0;
+
+    if (is_first)
+        r = store_list_referrers(store, call->route.name, &target->digest, &referrers, err);
+    if (r == 0)
+        r = store_find_consequences(store, &query, &consequences, err);
+    if (r != 0)
+        return r;
+    add_tags(text, &consequences.tags);
+    add_part(text, &part);
+    if (is_first)
+        r = add_more(call, &consequences, referrers.count, text, err);
+    text_add_string(text, "}\n");
+    return r;
 }
 
 static int format_tag(const struct call *call, const char *tag, struct text *text,
@@ -119,7 +150,7 @@ static enum http_result answer_consequences(struct call *call, struct response *
     if (!get_target(call, response, &target))
         return HTTP_DONE;
     r = *target.tag ? format_tag(call, target.tag, &text, &err)
-                    : format_manifest(call, &target.digest, &text, &err);
+                    : format_manifest(call, &target, &text, &err);
     if (r == 0) {
         page_answer(response, &text);
         return HTTP_DONE;

@@ -11,6 +11,7 @@
 #include "registry/api/endpoints.h"
 #include "registry/api/page-answer.h"
 #include "registry/api/page-state.h"
+#include "registry/core/quota.h"
 #include "registry/core/records.h"
 #include "registry/core/upload-list.h"
 #include "registry/http/tls.h"
@@ -74,20 +75,32 @@ static void add_certificate(struct text *text)
     text_add_string(text, "]}");
 }
 
-/* registry/cli/serve/maintenance.c writes the record. */
-static void add_collection(const struct call *call, struct text *text)
+/* registry/cli/serve/maintenance.c writes the record. False: no run was scheduled yet. */
+static bool find_scheduled(const struct call *call, int64_t *ret_began_s, char ret_end[16])
 {
     CLEANUP_FREE char *record = NULL;
     struct error ignored;
-    int64_t began_s;
-    char end[16];
 
-    if (store_read_record(api_of(call)->store, "maintenance/last", &record, &ignored) != 0 ||
-        sscanf(record, "%" SCNd64 " %15s", &began_s, end) != 2)
+    return store_read_record(api_of(call)->store, "maintenance/last", &record, &ignored) == 0 &&
+           sscanf(record, "%" SCNd64 " %15s", ret_began_s, ret_end) == 2;
+}
+
+/* When a server or a command completed the last collection, and how the last scheduled one ended. */
+static void add_collection(const struct call *call, struct text *text)
+{
+    int64_t completed_s = store_find_collected(api_of(call)->store), began_s;
+    char end[16];
+    bool is_scheduled = find_scheduled(call, &began_s, end);
+
+    if (completed_s <= 0 && !is_scheduled)
         return;
     text_add_string(text, ",\"last_collection\":{");
-    page_add_time(text, "started", began_s);
-    page_add_text(text, "result", end);
+    if (completed_s > 0)
+        page_add_time(text, "completed", completed_s);
+    if (is_scheduled) {
+        page_add_time(text, "started", began_s);
+        page_add_text(text, "result", end);
+    }
     text_add_string(text, "}");
 }
 

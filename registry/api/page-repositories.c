@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/monotonic.h"
+#include "common/time-units.h"
 #include "registry/api/answer.h"
 #include "registry/api/endpoints.h"
 #include "registry/api/page-answer.h"
@@ -13,8 +14,6 @@
 #include "registry/api/page-state.h"
 
 enum { NEWEST_MS = 150 }; /* how long a request looks for the newest tags */
-
-static const int64_t second_ns = 1000000000;
 
 struct list_query {
     struct name_search search;
@@ -114,14 +113,14 @@ static int add_row(struct listing *listing, const char *name, struct error *err)
     struct tag_count tags = {0};
     int r = tag_index_count(api_of(listing->call)->page->tags, name, listing->end_ms, &tags, err);
 
-    if (r == -ENOMEM || r == -ECANCELED)
+    if (store_is_general_failure(r))
         return r;
     text_add_string(rows, listing->row_count++ ? ",{\"name\":" : "{\"name\":");
     text_add_quoted(rows, name);
     if (r >= 0) /* without manifests: no tags */
         page_add_number(rows, "tags", tags.count);
     if (r == 0 && tags.newest_ns > 0)
-        page_add_time(rows, "updated", tags.newest_ns / second_ns);
+        page_add_time(rows, "updated", tags.newest_ns / NS_PER_S);
     text_add_string(rows, "}");
     memcpy(listing->last, name, strlen(name) + 1);
     return 0;

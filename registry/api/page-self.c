@@ -27,7 +27,7 @@ static void add_host(const struct call *call, struct text *text)
     size_t size;
 
     if (!host) {
-        request_get_own_origin(call->request, call->is_behind_proxy, origin, sizeof(origin));
+        call_get_origin(call, origin, sizeof(origin));
         host = origin;
     }
     separator = strstr(host, "://");
@@ -38,6 +38,16 @@ static void add_host(const struct call *call, struct text *text)
     text_add(text, host, size);
     text_add_string(text, "\"");
     page_add_bool(text, "insecure", is_insecure);
+}
+
+/* Whether the user may push the image that the page names as an example. */
+static bool may_push(const struct call *call)
+{
+    const struct access *access = api_of(call)->access;
+    bool is_open = !access->authenticator && !access->external;
+
+    return !api_of(call)->is_read_only && (is_open || access->rules || *call->principal.name) &&
+           access_may_push(access, &call->principal, "hello");
 }
 
 static enum http_result answer_self(struct call *call, struct response *response)
@@ -61,7 +71,9 @@ static enum http_result answer_self(struct call *call, struct response *response
         text_add_quoted(&text, tokens_get_service(access->tokens));
     }
     page_add_bool(&text, "anonymous", access_has_anonymous(access));
+    page_add_bool(&text, "catalog", is_known || access_has_anonymous(access));
     add_host(call, &text);
+    page_add_bool(&text, "push", may_push(call));
     page_add_bool(&text, "delete_enabled", api->is_delete_enabled && !api->is_read_only);
     page_add_bool(&text, "health", access_may_see_health(access, &call->principal));
     if (is_known) { /* strangers do not learn the version */

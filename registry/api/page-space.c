@@ -13,6 +13,8 @@
 #include "registry/api/endpoints.h"
 #include "registry/api/page-answer.h"
 #include "registry/api/page-query.h"
+#include "registry/core/growth.h"
+#include "registry/core/lists.h"
 
 enum {
     ROWS_MAX = 1000,
@@ -20,6 +22,19 @@ enum {
 };
 
 /* --- what the user may see ------------------------------------------------------------------ */
+
+/* Sets counts, and returns whether the user may pull all of the measured repositories. */
+static bool find_permitted(const struct call *call, struct page_space *space)
+{
+    size_t permitted = 0, count = space->space->names.count;
+
+    for (size_t i = 0; i < count; i++) {
+        space->counts[i] =
+            access_may_pull(call->api->access, &call->principal, space->space->names.items[i]);
+        permitted += space->counts[i];
+    }
+    return permitted == count;
+}
 
 int page_space_get(const struct call *call, struct page_space *ret, struct error *err)
 {
@@ -35,9 +50,10 @@ int page_space_get(const struct call *call, struct page_space *ret, struct error
         page_space_done(call, ret);
         return error_set_oom(err);
     }
-    for (size_t i = 0; i < ret->space->names.count; i++)
-        ret->counts[i] =
-            access_may_pull(api->access, &call->principal, ret->space->names.items[i]);
+    if (find_permitted(call, ret) && access_may_pull_all(api->access, &call->principal)) {
+        free(ret->counts);
+        ret->counts = NULL;
+    }
     return 0;
 }
 
@@ -106,16 +122,16 @@ static void add_rows(struct text *text, struct row *rows, size_t count)
 /* It tells about all repositories, so only users whom no rule restricts see it. */
 static void add_history(const struct call *call, struct text *text)
 {
-    CLEANUP_FREE struct space_history *history = malloc(sizeof(*history));
+    CLEANUP_FREE struct growth *growth = malloc(sizeof(*growth));
     struct error ignored;
 
-    if (!history || space_history_read(api_of(call)->store, history, &ignored) < 0)
+    if (!growth || growth_read(api_of(call)->store, growth, &ignored) < 0)
         return;
     text_add_string(text, ",\"history\":[");
-    for (size_t i = 0; i < history->count; i++) {
+    for (size_t i = 0; i < growth->count; i++) {
         text_add_string(text, i ? ",{" : "{");
-        page_add_time(text, "time", history->items[i].time_s);
-        page_add_number(text, "bytes", history->items[i].bytes);
+        page_add_time(text, "time", growth->items[i].time_s);
+        page_add_number(text, "bytes", growth->items[i].bytes);
         text_add_string(text, "}");
     }
     text_add_string(text, "]");
@@ -181,19 +197,6 @@ static enum http_result answer_space(struct call *call, struct response *respons
 
 /* --- tags ----------------------------------------------------------------------------------- */
 
-static int copy_names(const struct tag_page *page, struct store_names *ret, struct error *err)
-{
-    ret->items = calloc(page->count + 1, sizeof(*ret->items));
-    if (!ret->items)
-        return error_set_oom(err);
-    for (; ret->count < page->count; ret->count++) {
-        ret->items[ret->count] = strdup(page->items[ret->count].name);
-        if (!ret->items[ret->count])
-            return error_set_oom(err);
-    }
-    return 0;
-}
-
 /* The newest tags; *ret_is_all tells whether there are no others. */
 static int find_tags(const struct call *call, struct store_names *ret, bool *ret_is_all,
                      struct error *err)
@@ -204,7 +207,10 @@ static int find_tags(const struct call *call, struct store_names *ret, bool *ret
                              TAG_INDEX_WHAT_IS_KNOWN, &page, err);
 
     *ret_is_all = page.is_complete && !*page.next;
-    return r == 0 ? copy_names(&page, ret, err) : r;
+    for (size_t i = 0; r == 0 && i < page.count; i++)
+        if (store_names_add(ret, page.items[i].name) < 0)
+            return error_set_oom(err);
+    return r;
 }
 
 static int format_tags(const struct call *call, const struct store_names *tags, bool is_all,
@@ -212,12 +218,13 @@ static int format_tags(const struct call *call, const struct store_names *tags, 
 {
     CLEANUP_FREE struct usage *usages = calloc(tags->count + 1, sizeof(*usages));
     CLEANUP_FREE struct row *rows = calloc(tags->count + 1, sizeof(*rows));
+    const struct usage_options options = {0};
     struct usage rest, total;
     int r;
 
     if (!usages || !rows)
         return error_set_oom(err);
-    r = store_measure_tags(api_of(call)->store, call->route.name, tags, NULL, NULL, usages, &rest,
+    r = store_measure_tags(api_of(call)->store, call->route.name, tags, &options, usages, &rest,
                            &total, err);
     if (r < 0)
         return r;

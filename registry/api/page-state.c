@@ -18,7 +18,9 @@ int page_state_new(struct store *store, bool is_read_only, struct page_state **r
     state->summaries = summary_cache_new();
     state->space = space_cache_new(store, !is_read_only);
     state->failed_logins = failed_logins_new();
-    if (!state->space || !state->failed_logins || !state->tags || !state->repositories || !state->summaries) {
+    state->has_changes = true; /* what happened before the start is not known */
+    if (!state->space || !state->failed_logins || !state->tags || !state->repositories ||
+        !state->summaries) {
         page_state_free(state);
         return error_set_oom(err);
     }
@@ -39,10 +41,23 @@ void page_state_free(struct page_state *state)
     free(state);
 }
 
+/* Whether the event changes what the registry holds. */
+static bool is_change(const struct event *event)
+{
+    return event->kind != EVENT_PULL_BLOB && event->kind != EVENT_PULL_MANIFEST;
+}
+
 void page_state_note(struct page_state *state, const struct event *event)
 {
+    if (is_change(event))
+        __atomic_store_n(&state->has_changes, true, __ATOMIC_RELAXED);
     tag_index_note(state->tags, event);
     repository_list_note(state->repositories, event);
+}
+
+bool page_state_take_changes(struct page_state *state)
+{
+    return __atomic_exchange_n(&state->has_changes, false, __ATOMIC_RELAXED);
 }
 
 void page_state_tick(struct page_state *state)

@@ -153,7 +153,7 @@ static int measure_child(struct making *making, const struct digest *digest, uin
     int r = store_get_manifest(making->store, making->name, digest, STORE_MAY_WAIT, &content, err);
 
     *ret = 0;
-    if (r == -ENOMEM)
+    if (store_is_general_failure(r))
         return r;
     if (r == 0 && manifest_parse(content.media_type, content.bytes, content.size, &manifest,
                                  &ignored) == 0)
@@ -199,7 +199,7 @@ static int read_blob(const struct making *making, const struct digest *digest, c
                             err);
 
     if (r != 0 || blob.size > CONFIG_SIZE_MAX)
-        return r == -ENOMEM ? r : 0;
+        return store_is_general_failure(r) ? r : 0;
     bytes = malloc(blob.size + 1);
     if (!bytes)
         return error_set_oom(err);

@@ -2,7 +2,8 @@
  * Lists the tags of a repository for the page: the newest first or by name, those that a search
  * finds, with what people want to know about each. Only the tags of one page are looked at closely.
  * In a large repository the first request reads the times of all tags, in steps between which other
- * requests run, and answers with what is known if that takes long.
+ * requests run, and answers with what is known if that takes long. Tags that are asked for by their
+ * names need none of that.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #include "common/monotonic.h"
+#include "common/time-units.h"
 #include "registry/api/answer.h"
 #include "registry/api/endpoints.h"
 #include "registry/api/page-answer.h"
@@ -20,12 +22,11 @@
 #include "registry/core/pushes.h"
 
 enum {
-    PATIENCE_MS = 1000, /* for a complete index */
+    PATIENCE_MS = 300,  /* for a complete index */
     SCAN_MS = 300,      /* how long a request looks for tags of a platform */
     PLATFORM_MAX = 200,
+    NAMES_MAX = 8, /* tags that are asked for by name */
 };
-
-static const int64_t second_ns = 1000000000;
 
 /* A request, while it waits for the index. */
 struct tags_request {
@@ -35,6 +36,7 @@ struct tags_request {
 struct tags_query {
     struct tag_query tags;
     char last[TAG_CURSOR_SIZE], platform[PLATFORM_MAX + 1];
+    char names[NAMES_MAX * (TAG_MAX_SIZE + 1) + 1]; /* with blanks between; "": it is a search */
     size_t n;
 };
 
@@ -58,6 +60,7 @@ static bool get_query(const struct call *call, struct response *response, struct
         !page_query_text(call, response, "search", words, sizeof(words)) ||
         !page_query_text(call, response, "last", ret->last, sizeof(ret->last)) ||
         !page_query_text(call, response, "platform", ret->platform, sizeof(ret->platform)) ||
+        !page_query_text(call, response, "names", ret->names, sizeof(ret->names)) ||
         !get_order(call, response, &ret->tags.order))
         return false;
     name_search_init(&ret->tags.search, words);
@@ -109,19 +112,19 @@ static int format_row(const struct rows *rows, const char *tag, struct text *row
 
     *ret_matches = false;
     if (r != 0) /* deleted meanwhile, or damaged */
-        return r == -ENOMEM ? r : 0;
+        return store_is_general_failure(r) ? r : 0;
     text_add_string(row, "{\"name\":");
     text_add_quoted(row, tag);
     text_add_string(row, ",\"digest\":");
     digest_format(&state.digest, text);
     text_add_quoted(row, text);
-    page_add_time(row, "pushed", state.pushed_ns / second_ns);
+    page_add_time(row, "pushed", state.pushed_ns / NS_PER_S);
     r = summary_add(api_of(call)->page->summaries, store, call->route.name, &state.digest,
                     rows->query->platform, row, ret_matches, err);
     if (r == 0 && *ret_matches)
         add_people(rows, tag, &state.digest, row);
     text_add_string(row, "}");
-    return r == -ENOMEM ? r : 0;
+    return store_is_general_failure(r) ? r : 0;
 }
 
 static int add_row(struct rows *rows, const char *tag, struct error *err)
@@ -182,6 +185,21 @@ static void answer_rows(const struct call *call, struct response *response, stru
     page_answer(response, &text);
 }
 
+/* Looks at the tags that are asked for by name; those that do not exist are left out. */
+static int find_names(struct rows *rows, struct tags_query *query, struct tag_page *ret_page,
+                      struct error *err)
+{
+    char *rest = NULL;
+    int r = 0;
+
+    for (char *name = strtok_r(query->names, " ", &rest); r == 0 && name;
+         name = strtok_r(NULL, " ", &rest))
+        if (name_is_tag(name, strlen(name)))
+            r = add_row(rows, name, err);
+    *ret_page = (struct tag_page){.total = rows->count, .is_complete = true};
+    return r;
+}
+
 /*
  * Reads on if the page is not full, until the time is over: tags of a platform may be rare. 0,
  * STORE_*, or negative. *ret_page is the last page that was read.
@@ -191,6 +209,9 @@ static int search(const struct call *call, struct rows *rows, struct tags_query 
 {
     const struct tags_request *request = call->state;
     int r;
+
+    if (*query->names)
+        return find_names(rows, query, ret_page, err);
 
     for (;;) {
         r = tag_index_search(api_of(call)->page->tags, call->route.name, &query->tags,
@@ -229,6 +250,16 @@ static enum http_result wait_for_index(struct call *call, int r)
     return call_move_to_computer(call);
 }
 
+/*
+ * Nothing is known yet, because another request waits for the storage: this one must not look like a
+ * repository without tags if the storage does not answer.
+ */
+static int check_storage(const struct call *call, const struct rows *rows,
+                         const struct tag_page *page, struct error *err)
+{
+    return page->is_complete || rows->count > 0 ? 0 : health_get(call->api->health, err);
+}
+
 static enum http_result answer_tags(struct call *call, struct response *response)
 {
     CLEANUP(tag_page_done) struct tag_page page = {0};
@@ -259,6 +290,8 @@ static enum http_result answer_tags(struct call *call, struct response *response
         text_done(&rows.text);
         return wait_for_index(call, r);
     }
+    if (r == 0)
+        r = check_storage(call, &rows, &page, &err);
     if (r == 0)
         answer_rows(call, response, &rows, &page);
     else

@@ -20,9 +20,10 @@
 
 /*
  * The most that one request reads. The page ends there, even with few referrers, and links to the
- * next page.
+ * next page. Some clients do not follow the link, so a request to a remote storage, which mostly
+ * waits, may take longer.
  */
-enum { SCAN_MS = 250, SCAN_SIZE_MAX = 16 << 20 };
+enum { SCAN_MS = 250, REMOTE_SCAN_MS = 2000, SCAN_SIZE_MAX = 16 << 20 };
 
 enum { PAGE_MAX = 1000, ARTIFACT_TYPE_MAX = 256, LIST_SIZE_MAX = 4 << 20 };
 
@@ -221,7 +222,8 @@ static void add_link(const struct call *call, struct response *response,
 static enum http_result answer_get(struct call *call, struct response *response)
 {
     struct query query = {0};
-    struct listing listing = {.query = &query, .end_ms = monotonic_ms() + SCAN_MS};
+    int scan_ms = store_is_remote(api_of(call)->store) ? REMOTE_SCAN_MS : SCAN_MS;
+    struct listing listing = {.query = &query, .end_ms = monotonic_ms() + scan_ms};
     struct error err = {0};
     char *text;
     size_t size;

@@ -31,6 +31,7 @@ static const struct failure {
     {EHOSTDOWN, 503, "the registry's storage does not answer; try again later"},
     {EAGAIN, 503, "the registry is busy; try again later"},
     {ECANCELED, 503, "the registry is being stopped; try again later"},
+    {ESHUTDOWN, 503, "the registry is being stopped; try again later"},
 };
 
 static const struct failure *find_failure(int code)

@@ -30,7 +30,7 @@ static const char *format_address(const struct call *call, const struct request 
     bool is_ipv6;
     size_t size;
 
-    if (call && call->is_forwarded)
+    if (call && call->path == CLIENT_FORWARDED)
         return call->address;
     if (!*request->address)
         return NULL;
@@ -71,11 +71,13 @@ static const char *text_or_null(const char *text)
     return *text ? text : NULL;
 }
 
-/* A pair of a query, "n=5", up to the next '&' or the end. */
+/* Whether a pair of a query, such as "n=5", has a parameter of the API that holds no secret. */
 static bool is_public(const char *pair)
 {
     static const char *const names[] = {
-        "artifactType=", "digest=", "digest-algorithm=", "from=", "last=", "mount=", "n=",
+        "account=", "artifactType=", "client_id=", "digest=", "digest-algorithm=", "from=",
+        "last=", "mount=", "n=", "offline_token=", "order=", "path=", "platform=", "scope=",
+        "search=", "service=", "tag=",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)

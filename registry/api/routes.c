@@ -32,6 +32,7 @@ static const struct operation table[] = {
     {ROUTE_HEALTH, READ, NEED_NOTHING, "health", &endpoint_health},
     {ROUTE_TOKEN, ROUTE_METHOD_GET, NEED_NOTHING, "token", &endpoint_token_get},
     {ROUTE_TOKEN, ROUTE_METHOD_POST, NEED_NOTHING, "token", &endpoint_token_post},
+    {ROUTE_TOKEN_REVOKE, ROUTE_METHOD_POST, NEED_NOTHING, "token", &endpoint_token_revoke},
     {ROUTE_BASE_REDIRECT, OPERATION_ANY_METHOD, NEED_NOTHING, "base", &endpoint_base_redirect},
     {ROUTE_PAGE_REDIRECT, READ, NEED_NOTHING, "page", &endpoint_page_redirect},
     {ROUTE_PAGE_ASSET, READ, NEED_NOTHING, "page", &endpoint_page_asset},
@@ -181,7 +182,8 @@ size_t routes_find_scopes(const struct call *call,
         return count;
     ret_scopes[count++] = (struct access_scope){.type = "repository", .name = name,
                                                 .action = is_delete ? "delete" : "pull",
-                                                .is_cancel = need == NEED_CANCEL};
+                                                .kind = need == NEED_CANCEL ? SCOPE_CANCEL
+                                                                            : SCOPE_REQUIRED};
     if (need == NEED_PUSH)
         ret_scopes[count++] =
             (struct access_scope){.type = "repository", .name = name, .action = "push"};
@@ -189,6 +191,6 @@ size_t routes_find_scopes(const struct call *call,
     if (escape_find(call->query, "from", from, NAME_MAX_SIZE + 1) == 0 &&
         name_is_repository(from, strlen(from)))
         ret_scopes[count++] = (struct access_scope){
-            .type = "repository", .name = from, .action = "pull", .is_optional = true};
+            .type = "repository", .name = from, .action = "pull", .kind = SCOPE_OPTIONAL};
     return count;
 }

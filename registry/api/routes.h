@@ -42,7 +42,7 @@ size_t routes_find_handler(enum route_kind kind);
 /* Whether the route has any operation. */
 bool routes_is_known(enum route_kind kind);
 
-/* Whether the route looks at no login. */
+/* Whether the route needs no login and ignores credentials. */
 bool routes_is_public(enum route_kind kind);
 
 /* The value of the header Allow, sorted as registry:2 does: "DELETE, GET, HEAD". */

@@ -152,3 +152,19 @@ int token_form_parse_credentials(const char *text, struct credentials *ret, cons
     credentials_done(ret);
     return r == -ENOMEM ? r : refuse(ret_why, "a parameter of the grant is missing or malformed");
 }
+
+int token_form_parse_revocation(const char *text, struct secbuf *ret)
+{
+    const char *at = text;
+    char none[1];
+    int r;
+
+    if (escape_find_next(&at, "token", none, sizeof(none)) == -ENOENT ||
+        escape_find_next(&at, "token", none, sizeof(none)) != -ENOENT)
+        return -EINVAL;
+    r = find_secret(text, "token", ret);
+    if (r == 0)
+        return 0;
+    secbuf_done(ret);
+    return r == -ENOMEM ? r : -EINVAL;
+}

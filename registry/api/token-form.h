@@ -32,3 +32,6 @@ void token_form_done(struct token_form *form);
  */
 int token_form_parse_credentials(const char *text, struct credentials *ret,
                                  const char **ret_why) MUST_USE;
+
+/* Parses the form of a revocation (RFC 7009): the parameter token. 0, -EINVAL or -ENOMEM. */
+int token_form_parse_revocation(const char *text, struct secbuf *ret) MUST_USE;

@@ -14,32 +14,30 @@
 #include "registry/api/challenge.h"
 #include "registry/api/credentials.h"
 #include "registry/api/endpoints.h"
-#include "registry/api/fairness.h"
+#include "registry/api/form-body.h"
 #include "registry/api/report.h"
 #include "registry/api/token-form.h"
 
-enum {
-    FORM_MAX = 16 << 10, /* bytes of a body */
-    /* Forms received at once: of all clients, because they are in secure memory, and of one. */
-    FORMS_MAX = 256,
-    FORMS_OF_CLIENT_MAX = FORMS_MAX / 4,
-    ANSWER_EXTRA = 256,
-};
+enum { ANSWER_EXTRA = 256 };
 
 enum stage {
     STAGE_AUTHENTICATE,
     STAGE_MAKE, /* make the tokens */
 };
 
+/* How the client logged in; only the first two can get an identity token. */
+enum login_kind {
+    LOGIN_IDENTITY_TOKEN,
+    LOGIN_PASSWORD,
+    LOGIN_OTHER, /* with the token of another server, or not at all */
+};
+
 struct token_call {
     enum stage stage;
-    struct secbuf form; /* the body of POST */
-    unsigned *share;    /* where the form is counted, beside api->forms.total; NULL: it is not */
-    int form_error;     /* 0, -EINVAL or -ENOMEM */
+    struct form_body form; /* of POST */
     struct token_form asked;
     struct credentials credentials;
-    bool has_identity; /* the client logged in with an identity token */
-    bool has_password;
+    enum login_kind login;
     bool has_stamp; /* the credentials that the client used have a stamp */
     unsigned char stamp[TOKEN_STAMP_SIZE];
     struct scopes granted;
@@ -50,42 +48,7 @@ static struct token_call *state_of(const struct call *call)
     return call->state;
 }
 
-static void refuse_form(struct response *response, unsigned status, const char *why)
-{
-    answer_invalid(response, ERROR_CODE_UNSUPPORTED, "%s", why);
-    response->status = status;
-}
-
 /* --- receiving ------------------------------------------------------------------------------ */
-
-static void uncount_form(struct call *call)
-{
-    struct token_call *state = state_of(call);
-
-    if (!state->share)
-        return;
-    __atomic_sub_fetch(&call->api->forms.total, 1, __ATOMIC_RELAXED);
-    __atomic_sub_fetch(state->share, 1, __ATOMIC_RELAXED);
-    state->share = NULL;
-}
-
-/*
- * Returns false if too many forms are being received. Slow forms of one client network cannot use
- * all places.
- */
-static bool count_form(struct call *call)
-{
-    struct form_counts *forms = &call->api->forms;
-    unsigned *share = &forms->by_client[fairness_get_owner(call)->address % FORM_CLIENTS];
-    unsigned total = __atomic_add_fetch(&forms->total, 1, __ATOMIC_RELAXED);
-    unsigned of_client = __atomic_add_fetch(share, 1, __ATOMIC_RELAXED);
-
-    state_of(call)->share = share;
-    if (total <= FORMS_MAX && of_client <= FORMS_OF_CLIENT_MAX)
-        return true;
-    uncount_form(call); /* not later, because the server may still read and discard the body */
-    return false;
-}
 
 static enum http_result begin_token(struct call *call, struct response *response)
 {
@@ -97,47 +60,18 @@ static enum http_result begin_token(struct call *call, struct response *response
     return HTTP_DONE;
 }
 
-/*
- * A form has credentials, so a header Authorization would be a second set: RFC 6749 section 5.2
- * calls that an invalid request. The header is wiped, because the buffer outlives the request.
- */
-static bool has_other_credentials(const struct call *call)
-{
-    const char *header = call_get_header(call, "Authorization");
-
-    if (header)
-        explicit_bzero((char *)header, strlen(header));
-    return header;
-}
-
 static enum http_result begin_form(struct call *call, struct response *response)
 {
     enum http_result result = begin_token(call, response);
 
-    if (!call->state)
-        return result;
-    if (has_other_credentials(call)) {
-        refuse_form(response, 400,
-                    "credentials belong either in the form or in the header Authorization");
-    } else if (call_get_body_size(call) > FORM_MAX) {
-        refuse_form(response, 413, "the form is too large");
-    } else if (!count_form(call)) {
-        response_refuse(response, ERROR_CODE_TOOMANYREQUESTS, "\"too many logins at once\"");
-        response_add_header(response, "Retry-After", "1");
-    }
-    return HTTP_DONE;
+    if (call->state)
+        form_body_begin(call, response, &state_of(call)->form);
+    return result;
 }
 
-/* The bytes contain a password, so they are wiped in the receive buffer. */
 static enum http_result receive_form(struct call *call, const void *data, size_t size)
 {
-    struct token_call *state = state_of(call);
-
-    if (state->form.size + size > FORM_MAX || memchr(data, '\0', size))
-        state->form_error = -EINVAL;
-    else if (state->form_error == 0)
-        state->form_error = secbuf_append(&state->form, data, size);
-    explicit_bzero((void *)data, size);
+    form_body_receive(&state_of(call)->form, data, size);
     return HTTP_MORE;
 }
 
@@ -218,7 +152,7 @@ static int send_answer(struct response *response, const struct secbuf *access,
 static bool fail_to_make(struct response *response, int r, const struct error *err)
 {
     if (r == TOKENS_NAME_UNUSABLE)
-        refuse_form(response, 400,
+        form_body_refuse(response, 400,
                     "the user's name is not valid UTF-8, so a token cannot contain it");
     else if (r == -ENOMEM)
         response_fail_oom(response);
@@ -244,10 +178,9 @@ static bool make_identity(struct call *call, struct response *response, struct s
     struct error err = {0};
     int r;
 
-    if (!state->asked.wants_identity ||
-        !(state->has_identity || (state->has_password && state->has_stamp)))
+    if (!state->asked.wants_identity || state->login == LOGIN_OTHER)
         return true;
-    if (state->has_identity)
+    if (state->login == LOGIN_IDENTITY_TOKEN)
         r = secbuf_append(ret_token, state->credentials.password.data,
                           state->credentials.password.size);
     else
@@ -285,12 +218,12 @@ static enum http_result make_tokens(struct call *call, struct response *response
 static enum http_result move_to_maker(struct call *call, struct response *response)
 {
     const struct token_call *state = state_of(call);
-    bool waits = state->asked.wants_identity && !state->has_identity;
+    bool waits = state->asked.wants_identity && state->login != LOGIN_IDENTITY_TOKEN;
 
     if (waits && (!call_is_on_worker(call) || call_is_on_computer(call)))
         return call_move(call);
     if (!call_is_on_worker(call))
-        return call_move_to_computer(call);
+        return call_move_to_signer(call);
     return make_tokens(call, response);
 }
 
@@ -342,11 +275,13 @@ static enum http_result authenticate_client(struct call *call, struct response *
         refuse_client(call, response, verdict, &answer, &err);
         return HTTP_DONE;
     }
-    state->has_identity = access_is_identity_token(access, &state->credentials.user);
-    state->has_password = answer.is_password;
+    if (access_is_identity_token(access, &state->credentials.user))
+        state->login = LOGIN_IDENTITY_TOKEN;
+    else
+        state->login = answer.is_password && answer.has_stamp ? LOGIN_PASSWORD : LOGIN_OTHER;
     state->has_stamp = answer.has_stamp;
     memcpy(state->stamp, answer.stamp, sizeof(state->stamp));
-    if (!state->has_identity)
+    if (state->login != LOGIN_IDENTITY_TOKEN)
         credentials_done(&state->credentials);
     state->granted = state->asked.scopes;
     state->asked.scopes = (struct scopes){0};
@@ -355,16 +290,6 @@ static enum http_result authenticate_client(struct call *call, struct response *
 }
 
 /* --- the phases ----------------------------------------------------------------------------- */
-
-/* Returns false, with a refusal in response, if r is negative. */
-static bool accept_form(struct response *response, int r, const char *why)
-{
-    if (r == -ENOMEM)
-        response_fail_oom(response);
-    else if (r < 0)
-        refuse_form(response, 400, why);
-    return r == 0;
-}
 
 static enum http_result run_stages(struct call *call, struct response *response)
 {
@@ -387,27 +312,25 @@ static enum http_result answer_get(struct call *call, struct response *response)
     }
     r = token_form_parse(call->query, tokens_get_service(call->api->access->tokens), &state->asked,
                          &why);
-    return accept_form(response, r, why) ? run_stages(call, response) : HTTP_DONE;
+    return form_body_accept(response, r, why) ? run_stages(call, response) : HTTP_DONE;
 }
 
 static enum http_result answer_post(struct call *call, struct response *response)
 {
     struct token_call *state = state_of(call);
-    const char *why = "the form is too large, or contains a NUL", *text;
+    const char *why, *text;
     int r;
 
     if (call_is_on_worker(call))
         return run_stages(call, response);
-    r = state->form_error ? state->form_error : secbuf_append(&state->form, "", 1);
-    text = (const char *)state->form.data;
+    r = form_body_get(&state->form, &text, &why);
     if (r == 0)
         r = token_form_parse_credentials(text, &state->credentials, &why);
     if (r == 0)
         r = token_form_parse(text, tokens_get_service(call->api->access->tokens), &state->asked,
                              &why);
-    secbuf_done(&state->form);
-    uncount_form(call);
-    return accept_form(response, r, why) ? run_stages(call, response) : HTTP_DONE;
+    form_body_done(call, &state->form);
+    return form_body_accept(response, r, why) ? run_stages(call, response) : HTTP_DONE;
 }
 
 static void release_token(struct call *call)
@@ -416,8 +339,7 @@ static void release_token(struct call *call)
 
     if (!state)
         return;
-    uncount_form(call);
-    secbuf_done(&state->form);
+    form_body_done(call, &state->form);
     credentials_done(&state->credentials);
     token_form_done(&state->asked);
     scopes_done(&state->granted);

@@ -55,15 +55,15 @@ enum http_result writing_receive(struct call *call, const void *data, size_t siz
 {
     struct writing *writing = call->state;
 
-    if (!writing || writing->has_failed || writing->is_over_quota)
+    if (!writing || writing->state != WRITING_OPEN)
         return HTTP_MORE;
     if (!call_is_on_worker(call) && upload_would_wait(writing->upload, size))
         return call_move(call);
     writing->received += size;
-    writing->is_over_quota = writing->received > writing->room;
-    if (writing->is_over_quota)
-        return HTTP_MORE;
-    writing->has_failed = upload_write(writing->upload, data, size, &writing->err) < 0;
+    if (writing->received > writing->room)
+        writing->state = WRITING_OVER_QUOTA;
+    else if (upload_write(writing->upload, data, size, &writing->err) < 0)
+        writing->state = WRITING_FAILED;
     return HTTP_MORE;
 }
 
@@ -170,11 +170,11 @@ static void refuse_overflow(const struct call *call, struct writing *writing,
 bool writing_is_received(const struct call *call, struct writing *writing,
                          struct response *response)
 {
-    if (!writing->has_failed)
-        writing->has_failed = upload_flush(writing->upload, &writing->err) < 0;
-    if (writing->has_failed)
+    if (writing->state != WRITING_FAILED && upload_flush(writing->upload, &writing->err) < 0)
+        writing->state = WRITING_FAILED;
+    if (writing->state == WRITING_FAILED)
         response_fail(response, &writing->err);
-    else if (writing->is_over_quota)
+    else if (writing->state == WRITING_OVER_QUOTA)
         refuse_overflow(call, writing, response);
     else if (writing->expected && writing->expected != writing->received)
         answer_invalid(response, ERROR_CODE_SIZE_INVALID,

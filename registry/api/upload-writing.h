@@ -2,6 +2,9 @@
 
 #include "registry/api/upload-answer.h"
 
+/* The rest of a body is discarded after the first failure, and once it exceeds the quota. */
+enum writing_state { WRITING_OPEN, WRITING_OVER_QUOTA, WRITING_FAILED };
+
 /*
  * An upload session while a request writes to it: call->state of the requests that have a body. A
  * function that may refuse the request sets the response.
@@ -10,12 +13,11 @@ struct writing {
     struct upload *upload;
     struct digest digest; /* the expected digest of the blob */
     bool has_digest;
-    bool has_failed; /* the reason is in err */
-    struct error err;
+    enum writing_state state;
+    struct error err; /* of WRITING_FAILED */
     uint64_t expected; /* the length that Content-Range announces; 0: none */
     uint64_t received;
-    uint64_t room;      /* how many bytes the quotas still allow; UINT64_MAX: no limit */
-    bool is_over_quota; /* writing has stopped */
+    uint64_t room; /* how many bytes the quotas still allow; UINT64_MAX: no limit */
 };
 
 /* Takes ownership of upload. NULL: out of memory, and response says so. */

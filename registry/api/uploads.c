@@ -144,6 +144,19 @@ static bool is_of_nothing(const struct digest *digest)
     return digest_of(digest->algorithm, "", 0, &nothing) == 0 && digest_is_equal(&nothing, digest);
 }
 
+/* The session is kept before the client is told of it. */
+static void answer_kept(const struct call *call, struct response *response)
+{
+    struct writing *writing = call->state;
+    struct error err = {0};
+
+    if (upload_keep(writing->upload, &err) < 0)
+        response_fail(response, &err);
+    else
+        upload_answer(call, response, upload_get_id(writing->upload),
+                      upload_get_size(writing->upload));
+}
+
 static enum http_result answer_start(struct call *call, struct response *response)
 {
     struct writing *writing = call->state;
@@ -159,8 +172,7 @@ static enum http_result answer_start(struct call *call, struct response *respons
     if (writing->has_digest && (writing->received > 0 || is_of_nothing(&writing->digest)))
         writing_commit(call, response);
     else
-        upload_answer(call, response, upload_get_id(writing->upload),
-                      upload_get_size(writing->upload));
+        answer_kept(call, response);
     writing_release(call);
     return HTTP_DONE;
 }
@@ -233,15 +245,8 @@ static enum http_result answer_patch(struct call *call, struct response *respons
 
     if (!call_is_on_worker(call))
         return call_move(call);
-    if (writing_is_received(call, writing, response)) {
-        struct error err = {0};
-
-        if (upload_keep(writing->upload, &err) < 0)
-            response_fail(response, &err);
-        else
-            upload_answer(call, response, upload_get_id(writing->upload),
-                          upload_get_size(writing->upload));
-    }
+    if (writing_is_received(call, writing, response))
+        answer_kept(call, response);
     writing_release(call);
     return HTTP_DONE;
 }

@@ -344,9 +344,10 @@ static int run_access(int argc, char **argv)
         return verb_print_help(&verb_access);
     if (r >= 0 && fflush(stdout) != 0)
         r = error_set_errno(&err, errno, "cannot write to standard output");
-    if (r < 0)
-        fprintf(stderr, "registryd: %s\n", err.text);
-    return r < 0 ? STATUS_FAILURE : r;
+    if (r >= 0)
+        return r;
+    verb_fail(&err);
+    return STATUS_FAILURE;
 }
 
 const struct verb verb_access = {

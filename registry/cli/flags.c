@@ -23,6 +23,15 @@ static int refuse(const struct parser *parser, const char *word, const char *why
                      verb);
 }
 
+/* Other verbs take the configuration as an option, so people try that here, too. */
+static int refuse_unknown(const struct parser *parser, const char *word)
+{
+    bool is_config = strncmp(word, "-c", 2) == 0 || strncmp(word, "--config", 8) == 0;
+
+    return refuse(parser, word,
+                  is_config ? "name the configuration file without an option" : "unknown option");
+}
+
 /* The texts that Go's strconv.ParseBool accepts. */
 static int parse_bool(const char *text, bool *ret)
 {
@@ -74,7 +83,7 @@ static int parse_long(struct parser *parser, const char *word)
     for (const struct flag *flag = parser->flags; flag->name; flag++)
         if (strlen(flag->name) == size && strncmp(flag->name, name, size) == 0)
             return set_flag(parser, flag, word, value);
-    return refuse(parser, word, "unknown option");
+    return refuse_unknown(parser, word);
 }
 
 static const struct flag *find_letter(const struct parser *parser, char letter)
@@ -109,7 +118,7 @@ static int parse_letters(struct parser *parser, const char *word)
         if (!flag && *at == 'h')
             r = set_bool(parser, word, value, &parser->is_help);
         else if (!flag)
-            return refuse(parser, word, "unknown option");
+            return refuse_unknown(parser, word);
         else
             r = set_flag(parser, flag, word, !value && flag->text && at[1] ? at + 1 : value);
         if (value || (flag && flag->text))

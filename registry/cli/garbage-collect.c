@@ -13,21 +13,18 @@
 #include "registry/config/duration.h"
 #include "registry/config/settings.h"
 #include "registry/core/collect.h"
-#include "registry/cli/json-out.h"
+#include "registry/cli/findings.h"
 #include "registry/cli/flags.h"
 #include "registry/cli/offline.h"
 #include "registry/cli/open-store.h"
-#include "registry/cli/progress-line.h"
 #include "registry/cli/verbs.h"
 
 /* The arguments of the command line. */
 struct order {
     struct collect_options options;
-    bool is_quiet, is_json;
     bool has_grace;     /* --grace was given */
     const char *config; /* borrowed from argv; NULL: not given */
-    struct json_out out;
-    struct progress_line line;
+    struct findings findings;
 };
 
 /*
@@ -36,26 +33,25 @@ struct order {
  */
 static void say(void *object, const char *line)
 {
-    struct order *order = object;
+    struct findings *findings = object;
 
-    progress_line_clear(&order->line);
-    if (!order->is_json)
-        puts(line);
-    else if (strstr(line, " eligible for deletion: "))
-        json_out_text(&order->out, NULL, line);
+    if (!findings->is_json || strstr(line, " eligible for deletion: "))
+        findings_say(findings, line);
 }
 
 static int write_result(struct order *order, const struct collect_result *result, struct error *err)
 {
-    json_out_close(&order->out, ']');
-    json_out_bool(&order->out, "dryRun", order->options.is_dry_run);
-    json_out_number(&order->out, "graceSeconds", order->options.grace_s);
-    json_out_number(&order->out, "marked", result->marked);
-    json_out_number(&order->out, "blobs", result->blobs);
-    json_out_number(&order->out, "manifests", result->manifests);
-    json_out_number(&order->out, "bytes", result->bytes);
-    json_out_close(&order->out, '}');
-    return json_out_end(&order->out, err);
+    struct json_out *out = &order->findings.out;
+
+    json_out_close(out, ']');
+    json_out_bool(out, "dryRun", order->options.is_dry_run);
+    json_out_number(out, "graceSeconds", order->options.grace_s);
+    json_out_number(out, "marked", result->marked);
+    json_out_number(out, "blobs", result->blobs);
+    json_out_number(out, "manifests", result->manifests);
+    json_out_number(out, "bytes", result->bytes);
+    json_out_close(out, '}');
+    return json_out_end(out, err);
 }
 
 static int parse_grace(struct order *order, const char *text, struct error *err)
@@ -79,8 +75,8 @@ static int parse(char **argv, struct order *order, struct error *err)
         {.name = "delete-untagged", .letter = 'm', .is_set = &order->options.does_untag},
         {.name = "dry-run", .letter = 'd', .is_set = &order->options.is_dry_run},
         {.name = "grace", .letter = 'g', .text = &grace},
-        {.name = "json", .letter = 'j', .is_set = &order->is_json},
-        {.name = "quiet", .letter = 'q', .is_set = &order->is_quiet},
+        {.name = "json", .letter = 'j', .is_set = &order->findings.is_json},
+        {.name = "quiet", .letter = 'q', .is_set = &order->findings.is_quiet},
         {0},
     };
     int r = flags_parse(argv, flags, &order->config, err);
@@ -91,29 +87,25 @@ static int parse(char **argv, struct order *order, struct error *err)
 static int collect(struct order *order, struct store *store, struct error *err)
 {
     struct collect_options *options = &order->options;
+    struct findings *findings = &order->findings;
     struct collect_result result;
     char words[WORDS_SIZE_MAX];
     int r;
 
-    if (order->is_json) {
-        json_out_open(&order->out, NULL, '{');
-        json_out_open(&order->out, "eligible", '[');
-    } else if (!order->is_quiet && options->grace_s) {
+    findings_begin(findings, "eligible");
+    if (!findings->is_json && !findings->is_quiet && options->grace_s)
         printf("keeping what was pushed or requested in the last %s, because it may be part of a "
                "push\n",
                words_duration(options->grace_s, words));
-    }
-    options->say = order->is_quiet && !order->is_json ? NULL : say;
-    options->object = order;
-    options->progress = order->is_quiet ? NULL : progress_line_show;
-    options->progress_object = &order->line;
+    options->say = findings->is_quiet && !findings->is_json ? NULL : say;
+    options->object = findings;
+    options->progress = findings->is_quiet ? NULL : progress_line_show;
+    options->progress_object = &findings->line;
     r = store_collect(store, options, &result, err);
-    progress_line_clear(&order->line);
-    if (r == 0 && order->is_json)
+    progress_line_clear(&findings->line);
+    if (r == 0 && findings->is_json)
         r = write_result(order, &result, err);
-    if (r == 0 && fflush(stdout) != 0)
-        return error_set_errno(err, errno, "cannot write to standard output");
-    return r;
+    return r < 0 ? r : findings_flush(err);
 }
 
 /* Without --grace, nothing is kept if no server uses the storage. */
@@ -136,7 +128,7 @@ static int run(char **argv, struct error *err)
 
     if (r == 0)
         r = settings_load_for_data(order.config, environ, &settings, err);
-    progress_line_start(&order.line, order.is_quiet);
+    progress_line_start(&order.findings.line, order.findings.is_quiet);
     return r == 0 ? open_and_collect(&order, settings, err) : r;
 }
 
@@ -146,13 +138,9 @@ static int run_garbage_collect(int argc, char **argv)
     int r = run(argv, &err);
 
     (void)argc;
-    if (r == 0)
-        return EXIT_SUCCESS;
     if (r == FLAGS_HELP)
         return verb_print_help(&verb_garbage_collect);
-    fflush(stdout);
-    fprintf(stderr, "registryd: %s\n", err.text);
-    return EXIT_FAILURE;
+    return r == 0 ? EXIT_SUCCESS : verb_fail(&err);
 }
 
 const struct verb verb_garbage_collect = {

@@ -4,6 +4,7 @@
  */
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/file.h"
@@ -13,8 +14,8 @@
 
 #define NAME "registryd"
 #define USAGE \
-    "Usage: " NAME " <serve|access|doctor|du|garbage-collect|htpasswd|init|ls|prune|\n" \
-    "                  rm|robot|show|tag|token|verify|help>\n"
+    "Usage: " NAME " <serve|access|copy|doctor|du|garbage-collect|htpasswd|init|ls|\n" \
+    "                  prune|rm|robot|show|tag|token|verify|help>\n"
 
 static const char help[] = USAGE
     "\n"
@@ -26,6 +27,8 @@ static const char help[] = USAGE
     "            serve until SIGTERM; SIGHUP reloads certificate, users and rules\n"
     "  access check FILE, access explain USER ACTION REPOSITORY\n"
     "            look for mistakes in rules; say which rule decides\n"
+    "  copy --from CONFIG --to CONFIG [OPTIONS]\n"
+    "            copy a registry to another directory or bucket\n"
     "  doctor [CONFIG]\n"
     "            find problems of a registry, and say how to fix them\n"
     "  du [REPOSITORY]\n"
@@ -102,9 +105,9 @@ static const struct verb verb_help = {
 static const struct verb *find_verb(const char *name)
 {
     static const struct verb *const verbs[] = {
-        &verb_serve, &verb_access, &verb_doctor, &verb_du,   &verb_garbage_collect, &verb_htpasswd,
-        &verb_init,  &verb_ls,     &verb_prune,  &verb_rm,   &verb_robot,           &verb_show,
-        &verb_tag,   &verb_token,  &verb_verify, &verb_help, &verb_version,
+        &verb_serve, &verb_access, &verb_copy,  &verb_doctor, &verb_du,      &verb_garbage_collect,
+        &verb_help,  &verb_htpasswd, &verb_init, &verb_ls,    &verb_prune,   &verb_rm,
+        &verb_robot, &verb_show,   &verb_tag,   &verb_token,  &verb_verify,  &verb_version,
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
@@ -141,6 +144,13 @@ static int print(const char *text)
 int verb_print_help(const struct verb *verb)
 {
     return print(verb->help);
+}
+
+int verb_fail(const struct error *err)
+{
+    fflush(stdout);
+    fprintf(stderr, NAME ": %s\n", err->text);
+    return EXIT_FAILURE;
 }
 
 /* Replaces control characters in the name, which comes from the command line. */

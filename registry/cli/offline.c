@@ -33,7 +33,7 @@ static int confine(const struct settings *settings, const struct confinement *co
 static int open_directory(const struct settings *settings, bool *is_shared, struct store **ret,
                           struct error *err)
 {
-    int r = *is_shared ? -EBUSY : open_store(settings, NULL, FILESYSTEM_ALONE, ret, err);
+    int r = *is_shared ? -EBUSY : open_store(settings, NULL, FILESYSTEM_EXCLUSIVE, ret, err);
 
     if (r != -EBUSY)
         return r;

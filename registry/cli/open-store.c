@@ -53,6 +53,7 @@ void open_store_allow(const struct settings *settings, const struct bucket *buck
     }
     bucket->functions->get_ports(bucket, confinement->ports);
     confinement->authorities = bucket->functions->get_authorities(bucket);
+    confinement->token_file = bucket->functions->get_token_file(bucket);
 }
 
 int open_store_storage(const struct settings *settings, struct bucket *bucket,

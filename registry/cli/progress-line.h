@@ -5,11 +5,15 @@
 
 #include "registry/core/progress.h"
 
+enum { PROGRESS_COLUMNS_MAX = 200 };
+
 /*
  * Shows the progress of long work on standard error: on a terminal as one line that is updated,
- * otherwise as one line every half minute. Short work shows nothing.
+ * otherwise as one line every half minute. Short work shows nothing. A server, which has a log
+ * instead, sets only columns and print.
  */
 struct progress_line {
+    void (*print)(const char *text); /* gets each line; NULL: it goes to standard error */
     bool is_quiet, has_terminal;
     bool is_drawn; /* the terminal shows a line that must be cleared before other output */
     unsigned columns;

@@ -8,6 +8,7 @@
 
 #include "common/words.h"
 #include "registry/access/watched-file.h"
+#include "registry/cli/findings.h"
 #include "registry/cli/flags.h"
 #include "registry/cli/offline.h"
 #include "registry/cli/space.h"
@@ -16,9 +17,10 @@
 #include "registry/config/settings.h"
 
 struct order {
-    bool is_dry_run, is_quiet;
+    bool is_dry_run;
     uint64_t grace_s;
     const char *config; /* borrowed from argv; NULL: not given */
+    struct findings findings;
 };
 
 static int parse(char **argv, struct order *order, struct error *err)
@@ -29,7 +31,8 @@ static int parse(char **argv, struct order *order, struct error *err)
     const struct flag flags[] = {
         {.name = "dry-run", .letter = 'd', .is_set = &order->is_dry_run},
         {.name = "grace", .letter = 'g', .text = &grace},
-        {.name = "quiet", .letter = 'q', .is_set = &order->is_quiet},
+        {.name = "json", .letter = 'j', .is_set = &order->findings.is_json},
+        {.name = "quiet", .letter = 'q', .is_set = &order->findings.is_quiet},
         {0},
     };
     int r = flags_parse(argv, flags, &order->config, err);
@@ -65,19 +68,35 @@ static int read_rules(const struct settings *settings, struct rules **ret, struc
     return r;
 }
 
-static void print_line(void *object, const char *line)
+/* With --quiet, people see errors only; scripts get the list anyway. */
+static void say_removed(void *object, const char *line)
 {
-    const struct order *order = object;
+    struct findings *findings = object;
 
-    if (!order->is_quiet)
-        puts(line);
+    if (!findings->is_quiet || findings->is_json)
+        findings_say(findings, line);
+}
+
+static int write_result(struct order *order, const struct space_result *result, struct error *err)
+{
+    struct json_out *out = &order->findings.out;
+
+    json_out_close(out, ']');
+    json_out_bool(out, "dryRun", order->is_dry_run);
+    json_out_number(out, "graceSeconds", order->grace_s);
+    json_out_number(out, "tags", result->tags);
+    json_out_number(out, "manifests", result->manifests);
+    json_out_number(out, "blobs", result->blobs);
+    json_out_number(out, "bytes", result->bytes);
+    json_out_close(out, '}');
+    return json_out_end(out, err);
 }
 
 static void print_result(const struct order *order, const struct space_result *result)
 {
     char bytes[WORDS_SIZE_MAX];
 
-    if (order->is_quiet)
+    if (order->findings.is_quiet)
         return;
     printf("%s %zu %s, %zu %s and %zu %s", order->is_dry_run ? "would remove" : "removed",
            result->tags, words_plural(result->tags, "tag", "tags"), result->manifests,
@@ -93,20 +112,28 @@ static int prune(struct order *order, const struct settings *settings, const str
                  struct error *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;
+    struct findings *findings = &order->findings;
     const struct space_options options = {.rules = rules,
                                           .is_dry_run = order->is_dry_run,
                                           .grace_s = order->grace_s,
-                                          .tell = print_line,
-                                          .object = order};
+                                          .tell = say_removed,
+                                          .object = findings,
+                                          .progress =
+                                              findings->is_quiet ? NULL : progress_line_show,
+                                          .progress_object = &findings->line};
     struct space_result result = {0};
     int r = offline_open_store(settings, &store, err);
 
-    if (r == 0)
-        r = space_run(store, &options, &result, err);
     if (r < 0)
         return r;
-    print_result(order, &result);
-    return fflush(stdout) != 0 ? error_set_errno(err, errno, "cannot write to standard output") : 0;
+    findings_begin(findings, "removed");
+    r = space_run(store, &options, &result, err);
+    progress_line_clear(&findings->line);
+    if (r == 0 && findings->is_json)
+        r = write_result(order, &result, err);
+    else if (r == 0)
+        print_result(order, &result);
+    return r < 0 ? r : findings_flush(err);
 }
 
 static int run_prune(int argc, char **argv)
@@ -124,13 +151,10 @@ static int run_prune(int argc, char **argv)
         r = settings_load_for_data(order.config, environ, &settings, &err);
     if (r == 0)
         r = read_rules(settings, &rules, &err);
+    progress_line_start(&order.findings.line, order.findings.is_quiet);
     if (r == 0)
         r = prune(&order, settings, rules, &err);
-    if (r == 0)
-        return EXIT_SUCCESS;
-    fflush(stdout);
-    fprintf(stderr, "registryd: %s\n", err.text);
-    return EXIT_FAILURE;
+    return r == 0 ? EXIT_SUCCESS : verb_fail(&err);
 }
 
 const struct verb verb_prune = {
@@ -148,6 +172,7 @@ const struct verb verb_prune = {
         "  -d, --dry-run     only print what would be removed, and why\n"
         "  -g, --grace TIME  keep blobs and manifests that are younger, or were requested\n"
         "                    since then, such as 24h (the default) or 90m\n"
+        "  -j, --json        print what is removed, and its size, as JSON\n"
         "  -q, --quiet       print errors only\n"
         "  -h, --help        this text\n"
         "\n"

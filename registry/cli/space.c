@@ -74,14 +74,18 @@ int space_run(struct store *store, const struct space_options *options, struct s
                                                 .is_protected = is_protected,
                                                 .tell = tell_tag,
                                                 .pace = pace,
-                                                .object = object};
+                                                .object = object,
+                                                .progress = options->progress,
+                                                .progress_object = options->progress_object};
     const struct collect_options collection = {.is_dry_run = options->is_dry_run,
                                                .does_untag = options->does_untag,
                                                .grace_s = options->grace_s,
                                                .say = tell_step,
                                                .untagged_for = untagged_for,
                                                .pace = pace,
-                                               .object = object};
+                                               .object = object,
+                                               .progress = options->progress,
+                                               .progress_object = options->progress_object};
     struct retention_result retained = {0};
     struct collect_result collected = {0};
     struct error first;

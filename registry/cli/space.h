@@ -14,6 +14,8 @@ struct space_options {
     bool does_untag; /* remove all untagged manifests, as garbage-collect --delete-untagged does */
     uint64_t grace_s;
     void (*tell)(void *object, const char *line); /* gets a line for each tag that is removed */
+    progress_function *progress; /* receives the progress; may be NULL */
+    void *progress_object;
     int (*pace)(void *object, struct error *err); /* see registry/core/collect.h; may be NULL */
     void *object;
 };

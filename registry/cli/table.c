@@ -6,7 +6,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/macros.h"
 #include "common/printable.h"
+#include "common/utf8.h"
 
 int table_add(struct table *table, const char *const *row, struct error *err)
 {
@@ -26,13 +28,31 @@ int table_add(struct table *table, const char *const *row, struct error *err)
     return 0;
 }
 
-/* The width in characters: UTF-8's continuation bytes do not count. */
+/* Code points that take two columns of a terminal, and those that take none. */
+static const struct { uint32_t first, last; size_t width; } unusual[] = {
+    {0x0300, 0x036F, 0}, {0x1100, 0x115F, 2},   {0x200B, 0x200F, 0},   {0x20D0, 0x20FF, 0},
+    {0x2E80, 0x303E, 2}, {0x3041, 0xA4CF, 2},   {0xAC00, 0xD7A3, 2},   {0xF900, 0xFAFF, 2},
+    {0xFE00, 0xFE0F, 0}, {0xFE30, 0xFE6F, 2},   {0xFF00, 0xFF60, 2},   {0xFFE0, 0xFFE6, 2},
+    {0x1F300, 0x1F64F, 2}, {0x1F680, 0x1F6FF, 2}, {0x1F900, 0x1F9FF, 2}, {0x20000, 0x3FFFD, 2},
+};
+
+static size_t width_of_code_point(uint32_t code_point)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(unusual); i++)
+        if (code_point >= unusual[i].first && code_point <= unusual[i].last)
+            return unusual[i].width;
+    return 1;
+}
+
+/* The width in columns of a terminal. It does not depend on the locale, as wcwidth() would. */
 static size_t width_of(const char *text)
 {
+    const unsigned char *at = (const unsigned char *)text, *end = at + strlen(text);
     size_t width = 0;
+    uint32_t code_point;
 
-    for (; *text; text++)
-        width += ((unsigned char)*text & 0xc0) != 0x80;
+    for (; at < end; width += width_of_code_point(code_point))
+        at += utf8_decode(at, (size_t)(end - at), &code_point);
     return width;
 }
 

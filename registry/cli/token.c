@@ -259,10 +259,7 @@ static int run_token(int argc, char **argv)
 
     if (r == TOKEN_HELP)
         return verb_print_help(&verb_token);
-    if (r == 0)
-        return EXIT_SUCCESS;
-    fprintf(stderr, "registryd: %s\n", err.text);
-    return EXIT_FAILURE;
+    return r == 0 ? EXIT_SUCCESS : verb_fail(&err);
 }
 
 const struct verb verb_token = {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "common/error.h"
+
 /*
  * The commands of registryd. argv[0] is the command's name, argv[argc] is NULL. A command returns
  * the exit status: 0, or 1 with one line on standard error that says what is wrong. It runs once,
@@ -26,7 +28,11 @@ extern const struct verb verb_init;            /* registry/cli/init/init.c */
 extern const struct verb verb_prune;           /* registry/cli/prune.c */
 extern const struct verb verb_robot;           /* registry/cli/robot/robot.c */
 extern const struct verb verb_token;           /* registry/cli/token.c */
+extern const struct verb verb_copy;            /* registry/cli/copy.c */
 extern const struct verb verb_verify;          /* registry/cli/verify.c */
 
 /* Prints the help of a command and returns the exit status. In registry/cli/main.c. */
 int verb_print_help(const struct verb *verb);
+
+/* Prints an error after everything that is on standard output. Returns EXIT_FAILURE. */
+int verb_fail(const struct error *err);

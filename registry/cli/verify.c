@@ -9,37 +9,22 @@
 #include "common/words.h"
 #include "registry/config/settings.h"
 #include "registry/core/verify.h"
-#include "registry/cli/json-out.h"
+#include "registry/cli/findings.h"
 #include "registry/cli/flags.h"
 #include "registry/cli/offline.h"
-#include "registry/cli/progress-line.h"
 #include "registry/cli/verbs.h"
 
 /* The arguments of the command line, and the state of the output. */
 struct order {
-    bool is_quiet, is_json;
     const char *config; /* borrowed from argv; NULL: not given */
-    struct json_out out;
-    struct progress_line line;
+    struct findings findings;
 };
-
-/* A finding, such as "damaged: sha256:...: its bytes have another digest". */
-static void say(void *object, const char *finding)
-{
-    struct order *order = object;
-
-    progress_line_clear(&order->line);
-    if (order->is_json)
-        json_out_text(&order->out, NULL, finding);
-    else
-        puts(finding);
-}
 
 static void print_result(const struct order *order, const struct verify_result *result)
 {
     char words[WORDS_SIZE_MAX];
 
-    if (order->is_quiet)
+    if (order->findings.is_quiet)
         return;
     printf("%zu %s verified, %s; %zu damaged, %zu missing, %zu %s wrong\n", result->blobs,
            words_plural(result->blobs, "blob or manifest", "blobs and manifests"),
@@ -47,16 +32,16 @@ static void print_result(const struct order *order, const struct verify_result *
            words_plural(result->wrong, "link", "links"));
 }
 
-static int write_result(struct order *order, const struct verify_result *result, struct error *err)
+static int write_result(struct json_out *out, const struct verify_result *result, struct error *err)
 {
-    json_out_close(&order->out, ']');
-    json_out_number(&order->out, "blobs", result->blobs);
-    json_out_number(&order->out, "bytes", result->bytes);
-    json_out_number(&order->out, "damaged", result->damaged);
-    json_out_number(&order->out, "missing", result->missing);
-    json_out_number(&order->out, "wrong", result->wrong);
-    json_out_close(&order->out, '}');
-    return json_out_end(&order->out, err);
+    json_out_close(out, ']');
+    json_out_number(out, "blobs", result->blobs);
+    json_out_number(out, "bytes", result->bytes);
+    json_out_number(out, "damaged", result->damaged);
+    json_out_number(out, "missing", result->missing);
+    json_out_number(out, "wrong", result->wrong);
+    json_out_close(out, '}');
+    return json_out_end(out, err);
 }
 
 enum { VERIFY_DAMAGE = 1, VERIFY_HELP };
@@ -64,27 +49,27 @@ enum { VERIFY_DAMAGE = 1, VERIFY_HELP };
 /* 0, VERIFY_DAMAGE, or negative. */
 static int verify(struct order *order, struct store *store, struct error *err)
 {
-    const struct verify_options options = {.say = say,
-                                           .object = order,
-                                           .progress_object = &order->line,
-                                           .progress = order->is_quiet ? NULL : progress_line_show};
+    struct findings *findings = &order->findings;
+    const struct verify_options options = {
+        .say = findings_say,
+        .object = findings,
+        .progress_object = &findings->line,
+        .progress = findings->is_quiet ? NULL : progress_line_show,
+    };
     struct verify_result result;
     int r;
 
-    if (order->is_json) {
-        json_out_open(&order->out, NULL, '{');
-        json_out_open(&order->out, "findings", '[');
-    }
+    findings_begin(findings, "findings");
     r = store_verify(store, &options, &result, err);
-    progress_line_clear(&order->line);
-    if (r == 0 && order->is_json)
-        r = write_result(order, &result, err);
+    progress_line_clear(&findings->line);
+    if (r == 0 && findings->is_json)
+        r = write_result(&findings->out, &result, err);
     else if (r == 0)
         print_result(order, &result);
+    if (r == 0)
+        r = findings_flush(err);
     if (r < 0)
         return r;
-    if (fflush(stdout) != 0)
-        return error_set_errno(err, errno, "cannot write to standard output");
     return result.damaged || result.missing || result.wrong ? VERIFY_DAMAGE : 0;
 }
 
@@ -101,8 +86,8 @@ static int run(char **argv, struct error *err)
     CLEANUP(settings_freep) struct settings *settings = NULL;
     struct order order = {0};
     const struct flag flags[] = {
-        {.name = "json", .letter = 'j', .is_set = &order.is_json},
-        {.name = "quiet", .letter = 'q', .is_set = &order.is_quiet},
+        {.name = "json", .letter = 'j', .is_set = &order.findings.is_json},
+        {.name = "quiet", .letter = 'q', .is_set = &order.findings.is_quiet},
         {0},
     };
     int r = flags_parse(argv, flags, &order.config, err);
@@ -111,7 +96,7 @@ static int run(char **argv, struct error *err)
         return VERIFY_HELP;
     if (r == 0)
         r = settings_load_for_data(order.config, environ, &settings, err);
-    progress_line_start(&order.line, order.is_quiet);
+    progress_line_start(&order.findings.line, order.findings.is_quiet);
     return r < 0 ? r : open_and_verify(&order, settings, err);
 }
 
@@ -123,10 +108,8 @@ static int run_verify(int argc, char **argv)
     (void)argc;
     if (r == VERIFY_HELP)
         return verb_print_help(&verb_verify);
-    if (r < 0) {
-        fflush(stdout);
-        fprintf(stderr, "registryd: %s\n", err.text);
-    }
+    if (r < 0)
+        return verb_fail(&err);
     return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

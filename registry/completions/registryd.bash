@@ -10,12 +10,12 @@ _registryd() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
     COMPREPLY=()
     if [ "$COMP_CWORD" = 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W 'serve access doctor du garbage-collect htpasswd init ls prune rm robot show tag token verify help version --help --version' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'serve access copy doctor du garbage-collect htpasswd init ls prune rm robot show tag token verify help version --help --version' -- "$word")
         return
     fi
     case ${COMP_WORDS[1]} in
     help)
-        mapfile -t COMPREPLY < <(compgen -W 'serve access doctor du garbage-collect htpasswd init ls prune rm robot show tag token verify version' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'serve access copy doctor du garbage-collect htpasswd init ls prune rm robot show tag token verify version' -- "$word")
         ;;
     serve)
         case $word in
@@ -27,6 +27,12 @@ _registryd() {
         case $word in
         -*) mapfile -t COMPREPLY < <(compgen -W '--json --help' -- "$word") ;;
         *) _registryd_files "$word" ;;
+        esac
+        ;;
+    copy)
+        case $before:$word in
+        --from:* | --to:*) _registryd_files "$word" ;;
+        *) mapfile -t COMPREPLY < <(compgen -W '--from --to --delete --json --quiet --help' -- "$word") ;;
         esac
         ;;
     verify)
@@ -61,7 +67,7 @@ _registryd() {
         ;;
     prune)
         case $word in
-        -*) mapfile -t COMPREPLY < <(compgen -W '--dry-run --quiet --grace --help' -- "$word") ;;
+        -*) mapfile -t COMPREPLY < <(compgen -W '--dry-run --json --quiet --grace --help' -- "$word") ;;
         *) _registryd_files "$word" ;;
         esac
         ;;
@@ -95,9 +101,10 @@ _registryd() {
         --config:* | -c:*) _registryd_files "$word" ;;
         *:-*)
             case ${COMP_WORDS[1]} in
-            rm) mapfile -t COMPREPLY < <(compgen -W '--dry-run --yes --config --help' -- "$word") ;;
-            tag) mapfile -t COMPREPLY < <(compgen -W '--config --help' -- "$word") ;;
-            *) mapfile -t COMPREPLY < <(compgen -W '--json --config --help' -- "$word") ;;
+            rm) mapfile -t COMPREPLY < <(compgen -W '--dry-run --yes --json --config --help' -- "$word") ;;
+            tag) mapfile -t COMPREPLY < <(compgen -W '--force --json --config --help' -- "$word") ;;
+            show) mapfile -t COMPREPLY < <(compgen -W '--json --config --help' -- "$word") ;;
+            *) mapfile -t COMPREPLY < <(compgen -W '--json --quiet --config --help' -- "$word") ;;
             esac
             ;;
         esac

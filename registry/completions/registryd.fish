@@ -8,6 +8,7 @@ $c -n $first -s h -l help -d 'Print a summary'
 $c -n $first -s v -l version -d 'Print the version'
 $c -n $first -a serve -d 'Serve until SIGTERM'
 $c -n $first -a access -d 'Check the rules about who may do what'
+$c -n $first -a copy -d 'Copy a registry to another directory or bucket'
 $c -n $first -a doctor -d 'Find problems of a registry, and say how to fix them'
 $c -n $first -a du -d 'Show how much space each repository takes'
 $c -n $first -a garbage-collect -d 'Remove the blobs that no manifest refers to'
@@ -24,7 +25,7 @@ $c -n $first -a verify -d 'Read all data and report what is damaged or missing'
 $c -n $first -a help -d 'Explain a command'
 $c -n $first -a version -d 'Print the version'
 
-set -l verbs serve access doctor du garbage-collect htpasswd init ls prune rm robot show tag token verify
+set -l verbs serve access copy doctor du garbage-collect htpasswd init ls prune rm robot show tag token verify
 $c -n "__fish_seen_subcommand_from $verbs; and not __fish_is_first_arg" -l help -d 'Explain the command'
 $c -n '__fish_seen_subcommand_from help; and not __fish_is_first_arg' -a "$verbs version"
 
@@ -48,13 +49,22 @@ $c -n $collect -s q -l quiet -d 'Print errors only'
 set -l doctor '__fish_seen_subcommand_from doctor'
 $c -n $doctor -s j -l json -d 'JSON for scripts'
 
+set -l copy '__fish_seen_subcommand_from copy; and not __fish_is_first_arg'
+$c -n $copy -l from -r -F -d 'Configuration of the source'
+$c -n $copy -l to -r -F -d 'Configuration of the destination'
+$c -n $copy -l delete -d 'Also remove what the source does not have'
+$c -n $copy -s j -l json -d 'JSON for scripts'
+$c -n $copy -s q -l quiet -d 'Print findings and errors only'
+
 set -l verify '__fish_seen_subcommand_from verify'
 $c -n $verify -s j -l json -d 'JSON for scripts'
 $c -n $verify -s q -l quiet -d 'Print findings and errors only'
 
 set -l content '__fish_seen_subcommand_from ls show du rm tag'
 $c -n $content -s c -l config -r -F -d 'The configuration'
-$c -n '__fish_seen_subcommand_from ls show du' -s j -l json -d 'JSON for scripts'
+$c -n '__fish_seen_subcommand_from ls show du rm tag' -s j -l json -d 'JSON for scripts'
+$c -n '__fish_seen_subcommand_from ls du' -s q -l quiet -d 'Do not show the progress'
+$c -n '__fish_seen_subcommand_from tag' -s f -l force -d 'Move an immutable tag, too'
 $c -n '__fish_seen_subcommand_from rm' -s d -l dry-run -d 'Only say what would go'
 $c -n '__fish_seen_subcommand_from rm' -s y -l yes -d 'Do not ask'
 
@@ -97,4 +107,5 @@ $c -n $robot -s c -l config -r -F -d 'The configuration'
 set -l prune '__fish_seen_subcommand_from prune'
 $c -n $prune -s d -l dry-run -d 'Only print what would be removed'
 $c -n $prune -s g -l grace -x -a '24h 1h' -d 'Keep what is younger'
+$c -n $prune -s j -l json -d 'JSON for scripts'
 $c -n $prune -s q -l quiet -d 'Print errors only'

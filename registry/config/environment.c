@@ -213,7 +213,7 @@ static int apply(const struct override *override, struct yaml_tree *root)
                           override->name);
         return r < 0 ? error_set_oom(override->err) : 0;
     }
-    r = yaml_parse(override->name, false, override->value, strlen(override->value), &value,
+    r = yaml_parse(override->name, YAML_VARIABLE, override->value, strlen(override->value), &value,
                    override->err);
     if (r == 0)
         r = put(override, root, path, value);

@@ -77,12 +77,14 @@ static const struct setting settings[] = {
     {"storage.s3.usedualstack", SCHEMA_VALUE, IGNORED, "name the endpoint in regionendpoint"},
     {"storage.delete", SCHEMA_GROUP, USED, NULL},
     {"storage.delete.enabled", SCHEMA_VALUE, USED, NULL},
-    {"storage.redirect", SCHEMA_GROUP, POINTLESS, NULL},
-    {"storage.redirect.disable", SCHEMA_VALUE, POINTLESS, NULL},
+    {"storage.redirect", SCHEMA_GROUP, USED, NULL},
+    {"storage.redirect.disable", SCHEMA_VALUE, USED, NULL},
     {"storage.cache", SCHEMA_GROUP, USED, NULL},
     {"storage.cache.blobdescriptor", SCHEMA_VALUE, IGNORED, NO_CACHE},
     {"storage.cache.layerinfo", SCHEMA_VALUE, IGNORED, NO_CACHE},
     {"storage.cache.blobdescriptorsize", SCHEMA_VALUE, POINTLESS, NULL},
+    {"storage.cache.directory", SCHEMA_VALUE, USED, NULL}, /* ours */
+    {"storage.cache.maxsize", SCHEMA_VALUE, USED, NULL},   /* ours */
     {"storage.tag", SCHEMA_GROUP, USED, NULL},
     {"storage.tag.concurrencylimit", SCHEMA_VALUE, IGNORED, "tags are looked up without a limit"},
     {"storage.maintenance", SCHEMA_GROUP, USED, NULL},
@@ -187,7 +189,10 @@ static const struct setting settings[] = {
 
     {"redis", SCHEMA_OPEN, IGNORED, "nothing is kept in Redis"},
     {"health", SCHEMA_GROUP, USED, NULL},
-    {"health.storagedriver", SCHEMA_OPEN, POINTLESS, NULL},
+    {"health.storagedriver", SCHEMA_GROUP, USED, NULL},
+    {"health.storagedriver.enabled", SCHEMA_VALUE, USED, NULL},
+    {"health.storagedriver.interval", SCHEMA_VALUE, USED, NULL},
+    {"health.storagedriver.threshold", SCHEMA_VALUE, USED, NULL},
     {"health.file", SCHEMA_OPEN, IGNORED, NO_HEALTH_CHECKS},
     {"health.http", SCHEMA_OPEN, IGNORED, NO_HEALTH_CHECKS},
     {"health.tcp", SCHEMA_OPEN, IGNORED, NO_HEALTH_CHECKS},

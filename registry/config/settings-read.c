@@ -1,5 +1,5 @@
 /*
- * Reads the settings of log, storage and auth.htpasswd.
+ * Reads the settings of log, storage, health and auth.htpasswd.
  */
 #include "registry/config/settings-private.h"
 
@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/byte-size.h"
 #include "registry/config/place.h"
+
+enum { THRESHOLD_MAX = 1000000, CACHE_LEAST = 1 << 20 };
 
 static const char *const level_words[] = {
     "error", "warn", "info", "debug", "panic", "fatal", "warning", "trace", NULL,
@@ -91,6 +94,22 @@ int settings_read_log(const struct reader *reader, struct settings_log *log)
     if (r == 0)
         r = read_fields(reader, &log->fields);
     log->formatter = (enum log_formatter)formatter;
+    return r;
+}
+
+int settings_read_health(const struct reader *reader, struct settings_health *health)
+{
+    int r = reader_get_bool(reader, "health.storagedriver.enabled", &health->is_enabled);
+
+    if (r == 0)
+        r = reader_get_duration(reader, "health.storagedriver.interval", &health->interval_ms);
+    if (r == 0)
+        r = reader_get_unsigned(reader, "health.storagedriver.threshold", 0, THRESHOLD_MAX,
+                                &health->threshold);
+    if (health->interval_ms == 0) /* as in registry:2: the default */
+        health->interval_ms = SETTINGS_HEALTH_MS;
+    if (health->threshold == 0) /* the same: the first failure counts */
+        health->threshold = 1;
     return r;
 }
 
@@ -180,12 +199,59 @@ static int read_threads(const struct reader *reader, unsigned *threads)
     return r;
 }
 
+/* registry:2 redirects by default; here it must be asked for. A directory has no addresses. */
+static int read_redirect(const struct reader *reader, struct settings_storage *storage)
+{
+    bool is_disabled = true;
+    int r = reader_get_bool(reader, "storage.redirect.disable", &is_disabled);
+
+    storage->redirects = !is_disabled && storage->s3.is_enabled;
+    return r;
+}
+
+static int read_max(const struct reader *reader, uint64_t *ret)
+{
+    static const char path[] = "storage.cache.maxsize";
+    const char *text = NULL;
+    int r = reader_get_text(reader, path, &text);
+
+    if (r < 0)
+        return r;
+    if (!text)
+        return reader_refuse(reader, "storage.cache.directory",
+                             "needs maxsize beside it: how much it may take, such as 20GB");
+    if (byte_size_parse(text, strlen(text), ret) < 0 || *ret < CACHE_LEAST)
+        return reader_refuse(reader, path, "must be a size of at least 1MiB, such as 20GB or 500MiB");
+    return 0;
+}
+
+static int read_cache(const struct reader *reader, struct settings_storage *storage)
+{
+    static const char path[] = "storage.cache.directory";
+    int r = reader_get_text(reader, path, &storage->cache.directory);
+
+    if (r < 0 || !storage->cache.directory)
+        return r;
+    if (storage->cache.directory[0] != '/')
+        return reader_refuse(reader, path, "must be an absolute path");
+    if (!storage->s3.is_enabled)
+        return reader_refuse(reader, path, "needs storage.s3: it caches the blobs of a bucket");
+    if (storage->redirects)
+        r = reader_warn(reader, "storage.cache.directory: not used, because storage.redirect sends "
+                                "clients to the bucket");
+    return r == 0 ? read_max(reader, &storage->cache.max) : r;
+}
+
 int settings_read_storage(const struct reader *reader, struct settings_storage *storage)
 {
     int r = reader_get_text(reader, "storage.filesystem.rootdirectory", &storage->root_directory);
 
     if (r == 0)
         r = settings_read_s3(reader, &storage->s3);
+    if (r == 0)
+        r = read_redirect(reader, storage);
+    if (r == 0)
+        r = read_cache(reader, storage);
     if (r == 0)
         r = read_threads(reader, &storage->max_threads);
     if (r == 0)

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,6 +52,7 @@ static const struct settings defaults = {
     .has_page = true,
     .catalog_max = CATALOG_DEFAULT,
     .auth = {.guesses = GUESSES_DEFAULT},
+    .health = {.is_enabled = true, .interval_ms = SETTINGS_HEALTH_MS, .threshold = 3},
     .confinement = {.is_enabled = true},
 };
 
@@ -107,7 +109,7 @@ static int load_file(struct loaded *loaded, const char *path, struct error *err)
         return error_set_oom(err);
     r = read_file(path, &text, &size, err);
     if (r == 0)
-        r = yaml_parse(loaded->sources.items[0], true, text, size, &loaded->settings.tree, err);
+        r = yaml_parse(loaded->sources.items[0], YAML_FILE, text, size, &loaded->settings.tree, err);
     if (text)
         explicit_bzero(text, size);
     free(text);
@@ -116,6 +118,30 @@ static int load_file(struct loaded *loaded, const char *path, struct error *err)
     if (r == 0 && schema_expand(loaded->settings.tree) < 0)
         return error_set_oom(err);
     return r;
+}
+
+/* registry:2 knows its driver for S3 by two names, s3 and s3aws. */
+static int unite_s3aws(const struct yaml_tree *root, struct error *err)
+{
+    const struct yaml_tree *storage = yaml_tree_find(root, "storage");
+
+    for (size_t i = 0; storage && storage->kind == YAML_MAPPING && i < storage->count; i++) {
+        struct yaml_member *member = &storage->members[i];
+        char *name;
+
+        if (strcmp(member->name, "s3aws") != 0)
+            continue;
+        if (yaml_tree_find(storage, "s3"))
+            return place_refuse(member->value, "storage.s3aws", err,
+                                "there is storage.s3, too, which is the same driver: name one of "
+                                "them");
+        name = strdup("s3");
+        if (!name)
+            return error_set_oom(err);
+        free(member->name);
+        member->name = name;
+    }
+    return 0;
 }
 
 static int build_tree(struct loaded *loaded, const char *path, char *const *environment,
@@ -132,8 +158,9 @@ static int build_tree(struct loaded *loaded, const char *path, char *const *envi
                 : 0;
     if (r < 0)
         return r;
-    return environment_apply(environment, loaded->settings.tree, &loaded->sources,
-                             &loaded->warnings, err);
+    r = environment_apply(environment, loaded->settings.tree, &loaded->sources, &loaded->warnings,
+                          err);
+    return r < 0 ? r : unite_s3aws(loaded->settings.tree, err);
 }
 
 static int read_tree(struct loaded *loaded, struct error *err)
@@ -147,6 +174,8 @@ static int read_tree(struct loaded *loaded, struct error *err)
         r = settings_read_log(&reader, &settings->log);
     if (r == 0)
         r = settings_read_storage(&reader, &settings->storage);
+    if (r == 0)
+        r = settings_read_health(&reader, &settings->health);
     if (r == 0)
         r = settings_read_auth(&reader, &settings->auth);
     if (r == 0)

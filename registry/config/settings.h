@@ -70,11 +70,19 @@ struct settings_s3 {
     const char *acl;           /* NULL: private */
 };
 
+/* A cache on a local disk, of the blobs of a bucket. Not in registry:2. */
+struct settings_cache {
+    const char *directory; /* NULL: none */
+    uint64_t max;          /* bytes */
+};
+
 struct settings_storage {
     const char *root_directory; /* "/var/lib/registry"; not used with a bucket */
     struct settings_s3 s3;
+    struct settings_cache cache;
     /* 100, at least 25: how many file operations registry:2 runs at once; not used */
     unsigned max_threads;
+    bool redirects; /* false: redirect.disable, true by default; needs a bucket */
     bool is_delete_enabled;     /* false: DELETE of manifests and blobs is 405 */
     bool is_read_only;          /* false: everything that writes is 405 */
     struct settings_upload_purging upload_purging;
@@ -152,6 +160,14 @@ struct settings_http {
     struct settings_limits limits;
 };
 
+/* health.storagedriver; has no effect on a directory, which is looked at whenever somebody asks. */
+enum { SETTINGS_HEALTH_MS = 10000 };
+struct settings_health {
+    bool is_enabled;      /* true */
+    uint64_t interval_ms; /* 10s */
+    unsigned threshold;   /* 3: checks in a row that must fail */
+};
+
 /* Not in registry:2: the rights that the server drops when it starts. */
 struct settings_confinement {
     bool is_enabled;  /* true */
@@ -164,6 +180,7 @@ struct settings {
     struct settings_auth auth;
     struct settings_token token;
     struct settings_http http;
+    struct settings_health health;
     struct settings_confinement confinement;
     bool has_page;        /* true: the page at / and its part of the API; not in registry:2 */
     unsigned catalog_max; /* 1000: names in one page of the catalog */

@@ -22,7 +22,7 @@ struct parser {
     yaml_parser_t yaml;
     struct yaml_tree *kept; /* the values of merge keys, which may have anchors */
     const char *source;
-    bool has_lines;
+    enum yaml_origin origin;
     struct error *err;
     struct anchor *anchors;
     size_t anchor_count;
@@ -65,7 +65,7 @@ static int refuse(struct parser *parser, const yaml_mark_t *mark, const char *fo
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    if (parser->has_lines)
+    if (parser->origin == YAML_FILE)
         return error_set(parser->err, EINVAL, "%s:%zu: %s", parser->source, mark->line + 1, text);
     return error_set(parser->err, EINVAL, "%s: %s", parser->source, text);
 }
@@ -84,7 +84,7 @@ static int refuse_syntax(struct parser *parser)
     if (parser->yaml.error == YAML_MEMORY_ERROR)
         return error_set_oom(parser->err);
     return refuse(parser, mark, "invalid YAML (%s)%s", problem,
-                  parser->has_lines ? "" : "; put the value in quotes if it is plain text");
+                  parser->origin == YAML_FILE ? "" : "; put the value in quotes if it is plain text");
 }
 
 static int refuse_tag(struct parser *parser, const yaml_mark_t *mark)
@@ -109,7 +109,7 @@ static struct yaml_tree place_of(const struct parser *parser, const yaml_mark_t 
 {
     struct yaml_tree place = {.source = parser->source};
 
-    if (parser->has_lines) {
+    if (parser->origin == YAML_FILE) {
         place.line = (unsigned)mark->line + 1;
         place.column = (unsigned)mark->column + 1;
     }
@@ -278,7 +278,7 @@ static int add_member(struct parser *parser, const yaml_event_t *key, struct yam
         return refuse(parser, &key->start_mark, "the key \"<<\" exists twice");
     r = yaml_tree_add(is_merge ? parser->kept : to,
                       is_merge ? NULL : (const char *)key->data.scalar.value,
-                      parser->has_lines ? (unsigned)key->start_mark.line + 1 : 0, value);
+                      parser->origin == YAML_FILE ? (unsigned)key->start_mark.line + 1 : 0, value);
     if (r < 0)
         return error_set_oom(parser->err);
     if (is_merge)
@@ -391,12 +391,12 @@ static int parse_document(struct parser *parser, struct yaml_tree **ret)
     return 0;
 }
 
-int yaml_parse(const char *source, bool has_lines, const void *text, size_t size,
+int yaml_parse(const char *source, enum yaml_origin origin, const void *text, size_t size,
                struct yaml_tree **ret, struct error *err)
 {
     CLEANUP(parser_done) struct parser parser = {
         .source = source,
-        .has_lines = has_lines,
+        .origin = origin,
         .err = err,
         .budget = {.nodes = YAML_NODES_MAX, .text = YAML_TEXT_MAX},
     };

@@ -16,11 +16,12 @@ enum {
 
 /*
  * Parses one document; an empty one is a null. Aliases and merge keys ("<<") are resolved into
- * copies. source is borrowed as long as the tree lives; with has_lines false it is a variable's
- * name. *ret is owned by the caller, free with yaml_tree_free(). Returns negative if the text is
+ * copies. source, the name of the file or variable, is borrowed as long as the tree lives. *ret is
+ * owned by the caller, free with yaml_tree_free(). Returns negative if the text is
  * not valid YAML or too large, or has a duplicate key, an alias without an anchor before it, or a
  * tag other than str, bool, int, float, null, seq and map. err begins with "FILE:LINE: " or
  * "VARIABLE: " and quotes nothing of the text except a duplicate key. Any thread may call it.
  */
-int yaml_parse(const char *source, bool has_lines, const void *text, size_t size,
+enum yaml_origin { YAML_FILE, YAML_VARIABLE }; /* a variable's value has no line numbers */
+int yaml_parse(const char *source, enum yaml_origin origin, const void *text, size_t size,
                struct yaml_tree **ret, struct error *err);

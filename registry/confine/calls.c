@@ -376,13 +376,13 @@ int confine_calls_of_tool(struct error *err)
     return r;
 }
 
-int confine_calls(bool may_connect, struct error *err)
+int confine_calls(const struct confinement *confinement, struct error *err)
 {
     struct calls calls = {
         .architecture = seccomp_arch_native(),
         .pid = getpid(),
         .can_kill_process = seccomp_api_get() >= API_KILL_PROCESS,
-        .may_connect = may_connect,
+        .may_connect = confine_may_connect(confinement),
     };
     int r = make_filter(&calls, err);
 
@@ -392,13 +392,13 @@ int confine_calls(bool may_connect, struct error *err)
     return r;
 }
 
-int confine_export_calls(uint32_t architecture, pid_t pid, bool may_connect, int fd,
-                         struct error *err)
+int confine_export_calls(uint32_t architecture, pid_t pid,
+                         const struct confinement *confinement, int fd, struct error *err)
 {
     struct calls calls = {.architecture = architecture,
                           .pid = pid,
                           .can_kill_process = true,
-                          .may_connect = may_connect};
+                          .may_connect = confine_may_connect(confinement)};
     int r = make_filter(&calls, err);
 
     if (r == 0) {

@@ -119,18 +119,30 @@ static bool is_directory_accessible(char *path)
     return is_accessible(path, R_OK | W_OK | X_OK);
 }
 
-/* The first path that root cannot access without its capabilities, or NULL. */
-static const char *find_foreign(const struct confinement *confinement)
+/* The first directory of a storage that root cannot access without its capabilities, or NULL. */
+static const char *find_foreign_below(const char *storage)
 {
     static const char *const below[] = {"", "/docker/registry/v2/blobs",
                                         "/docker/registry/v2/repositories"};
     static char path[PATH_MAX];
 
-    for (size_t i = 0; confinement->storage && i < ARRAY_SIZE(below); i++) {
-        snprintf(path, sizeof(path), "%s%s", confinement->storage, below[i]);
+    for (size_t i = 0; storage && i < ARRAY_SIZE(below); i++) {
+        snprintf(path, sizeof(path), "%s%s", storage, below[i]);
         if (!is_directory_accessible(path))
             return path;
     }
+    return NULL;
+}
+
+/* The first path that root cannot access without its capabilities, or NULL. */
+static const char *find_foreign(const struct confinement *confinement)
+{
+    const char *foreign = find_foreign_below(confinement->storage);
+
+    if (!foreign)
+        foreign = find_foreign_below(confinement->source);
+    if (foreign)
+        return foreign;
     for (size_t i = 0; i < confinement->file_count; i++)
         if (!is_accessible(confinement->files[i], R_OK))
             return confinement->files[i];
@@ -308,8 +320,7 @@ int confine_rest(const struct confinement *confinement, struct error *err)
         return 0;
     }
     r = note_absent(confine_files(confinement, err), "Landlock (5.19 or later)");
-    return r < 0 ? r
-                 : note_absent(confine_calls(confine_may_connect(confinement), err), "seccomp");
+    return r < 0 ? r : note_absent(confine_calls(confinement, err), "seccomp");
 }
 
 int confine_tool(struct error *err)

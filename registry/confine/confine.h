@@ -11,19 +11,22 @@
  * it over gains little. Call these functions in this order on the main thread, before other threads
  * start. Those inherit the restrictions.
  */
-enum { CONFINE_PORTS_MAX = 3 };
+enum { CONFINE_PORTS_MAX = 4 };
 
 struct confinement {
     const char *user;         /* the user to become; NULL: see becomes_owner */
     /* if root runs without user: become the storage's owner, which may be root */
     bool becomes_owner;
     const char *storage; /* a directory below which everything is allowed; NULL: none */
+    const char *cache;  /* a directory in which files may be read, written and removed; NULL: none */
+    const char *source;  /* a directory below which everything may be read; NULL: none */
     /*
      * The ports to which the process may open TCP connections, at hosts whose names it may resolve;
      * 0 for no more. Without any, it may open no connection.
      */
     unsigned ports[CONFINE_PORTS_MAX];
     const char *authorities; /* a file with certificates that servers are checked with; or NULL */
+    const char *token_file; /* another file to read, in the same way as files; or NULL */
     /* files to read, which may be replaced meanwhile; NULLs are skipped */
     const char *const *files;
     size_t file_count;
@@ -40,7 +43,7 @@ int confine_identity(struct confinement *confinement, struct error *err) MUST_US
 
 /*
  * Call it when all files have been read and the storage is open. Drops the last capability, then
- * enables Landlock (which allows the storage, the directories of the files to read, links followed,
+ * enables Landlock (which allows the storage, the cache, reading the source, the directories of the files to read, links followed,
  * and no TCP except accepted connections and those to the ports) and seccomp (which allows the
  * system calls that registryd needs). Restrictions that the kernel does not support are logged and
  * skipped. A build with a sanitizer needs more and skips both. 0 or negative.

@@ -45,6 +45,11 @@ enum { RULE_PORT = 2, BIND = 1, CONNECT = 2, PORT_OF_NAMES = 53 };
      LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |  \
      REFER | TRUNCATE)
 
+/* Files of one directory, without directories below it. */
+#define CACHING                                                                                    \
+    (READING | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE |                    \
+     LANDLOCK_ACCESS_FS_MAKE_REG)
+
 /* As of version 6; an older kernel reads the members that it knows. */
 struct rules {
     uint64_t files;
@@ -116,7 +121,8 @@ static int allow_file(const struct ruleset *ruleset, const char *path, struct er
 }
 
 /* The administrator may have moved a part of the storage to another disk, and left a link. */
-static int allow_storage(const struct ruleset *ruleset, const char *root, struct error *err)
+static int allow_storage(const struct ruleset *ruleset, const char *root, uint64_t access,
+                         struct error *err)
 {
     static const char *const below[] = {
         "", "/docker", "/docker/registry", "/docker/registry/v2", "/docker/registry/v2/blobs",
@@ -127,7 +133,7 @@ static int allow_storage(const struct ruleset *ruleset, const char *root, struct
 
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(below); i++) {
         snprintf(path, sizeof(path), "%s%s", root, below[i]);
-        r = allow(ruleset, path, STORING, err);
+        r = allow(ruleset, path, access, err);
     }
     return r;
 }
@@ -184,6 +190,8 @@ static int allow_connections(const struct ruleset *ruleset, const struct confine
 
     if (r == 0 && confinement->authorities)
         r = allow_file(ruleset, confinement->authorities, err);
+    if (r == 0 && confinement->token_file)
+        r = allow_file(ruleset, confinement->token_file, err);
     if (r < 0 || ruleset->version < VERSION_TCP)
         return r;
     for (size_t i = 0; r == 0 && i < CONFINE_PORTS_MAX && confinement->ports[i]; i++)
@@ -194,7 +202,13 @@ static int allow_connections(const struct ruleset *ruleset, const struct confine
 static int fill(const struct ruleset *ruleset, const struct confinement *confinement,
                 struct error *err)
 {
-    int r = confinement->storage ? allow_storage(ruleset, confinement->storage, err) : 0;
+    int r = confinement->storage ? allow_storage(ruleset, confinement->storage, STORING, err) : 0;
+
+    if (r == 0 && confinement->cache)
+        r = allow(ruleset, confinement->cache, CACHING, err);
+
+    if (r == 0 && confinement->source)
+        r = allow_storage(ruleset, confinement->source, READING, err);
 
     if (r == 0 && confine_may_connect(confinement))
         r = allow_connections(ruleset, confinement, err);

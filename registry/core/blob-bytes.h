@@ -16,3 +16,9 @@ int store_open_bytes(struct store *store, const struct digest *canonical,
  */
 int store_check_existing(struct store *store, const struct digest *canonical, uint64_t size,
                          struct store_blob *ret, struct error *err) MUST_USE;
+
+/*
+ * Notes that the bytes at a digest were hashed just now, so that their first reader does not hash
+ * them again. Does nothing if that would take a request to a remote storage.
+ */
+void store_note_checked(struct store *store, const struct digest *canonical);

@@ -9,6 +9,8 @@
 #include "registry/core/checked-blobs.h"
 #include "registry/core/store-private.h"
 
+enum { BORROW_MAX = 64 << 10 /* hashed by an event thread in a turn */ };
+
 struct store_check {
     struct store *store;
     struct store_blob blob;
@@ -19,7 +21,8 @@ struct store_check {
 
 bool store_is_checked(struct store *store, const struct store_blob *blob)
 {
-    return checked_blobs_have(store->checked, &blob->canonical, blob->identity);
+    return blob->is_verified ||
+           checked_blobs_have(store->checked, &blob->canonical, blob->identity);
 }
 
 /* Whether the bytes, all of which were hashed, match the digest. */
@@ -84,6 +87,30 @@ ssize_t store_check_try(struct store_check *check, uint64_t offset, void *ret_da
 void store_check_wait(struct store_check *check)
 {
     store_reader_wait(check->reader);
+}
+
+bool store_check_notify(struct store_check *check, void (*ready)(void *object), void *object)
+{
+    return store_reader_notify(check->reader, ready, object);
+}
+
+/* Bytes that are lent again, because the client took only some of them, were hashed before. */
+ssize_t store_check_borrow(struct store_check *check, uint64_t offset, size_t size,
+                           const void **ret_data)
+{
+    ssize_t n = store_reader_borrow(check->reader, offset, size < BORROW_MAX ? size : BORROW_MAX,
+                                    ret_data);
+    uint64_t known = check->hashed - offset;
+
+    if (n <= 0)
+        return n;
+    if (offset > check->hashed)
+        return -EINVAL;
+    if (known >= (uint64_t)n)
+        return n;
+    return check_bytes(check, check->hashed, (const char *)*ret_data + known, n - (ssize_t)known) < 0
+               ? -EBADMSG
+               : n;
 }
 
 void store_check_close(struct store_check *check)

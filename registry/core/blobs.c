@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "registry/core/blob-bytes.h"
+#include "registry/core/checked-blobs.h"
 #include "registry/core/store-private.h"
 
 enum { CHECK_SIZE = 256 << 10 };
@@ -54,6 +55,16 @@ int store_find_blob(struct store *store, const char *name, const struct digest *
     return 0;
 }
 
+void store_note_checked(struct store *store, const struct digest *canonical)
+{
+    struct key key = key_blob(canonical);
+    struct storage_object object;
+
+    if (!storage_is_remote(store->storage) &&
+        storage_head(store->storage, key.text, STORAGE_MAY_WAIT, &object, NULL) == 0)
+        checked_blobs_add(store->checked, canonical, identity_of(&object));
+}
+
 int store_refresh(struct store *store, const char *key, enum store_waiting waiting,
                   struct storage_object *ret, struct error *err)
 {
@@ -98,6 +109,15 @@ int store_want_blob(struct store *store, const char *name, const struct digest *
     return 0;
 }
 
+int store_get_address(struct store *store, const struct store_blob *blob, const char *method,
+                      char **ret, struct error *err)
+{
+    struct key key = key_blob(&blob->canonical);
+
+    return store_outcome(
+        storage_get_address(store->storage, key.text, method, STORE_ADDRESS_S, ret, err));
+}
+
 int store_open_bytes(struct store *store, const struct digest *canonical,
                      enum store_waiting waiting, struct store_blob *ret_blob,
                      struct store_reader **ret, struct error *err)
@@ -114,16 +134,71 @@ int store_open_bytes(struct store *store, const struct digest *canonical,
     return 0;
 }
 
+/* The same for a client, who may get the bytes of a cache. */
+static int open_for_client(struct store *store, const struct digest *canonical,
+                           enum storage_waiting waiting, struct store_blob *ret_blob,
+                           struct store_reader **ret, struct error *err)
+{
+    struct key key = key_blob(canonical);
+    struct storage_object object;
+    struct storage_reader *reader;
+    int r = storage_open_copy(store->storage, key.text, waiting, &reader, &object, err);
+
+    if (r != 0)
+        return store_outcome(r);
+    describe(canonical, &object, ret_blob);
+    ret_blob->is_verified = object.is_verified;
+    *ret = (struct store_reader *)reader;
+    return 0;
+}
+
+/* Reads the link, and then opens the bytes of the digest that it contains. */
+static int open_by_link(struct store *store, const struct key *link, const struct digest *digest,
+                        enum store_waiting waiting, struct store_blob *ret_blob,
+                        struct store_reader **ret, struct error *err)
+{
+    struct digest canonical;
+    int r = link_find(store->storage, link, digest, store_may_wait(waiting), &canonical, err);
+
+    return r != 0 ? store_outcome(r)
+                  : open_for_client(store, &canonical, store_may_wait(waiting), ret_blob, ret, err);
+}
+
+/*
+ * A sha256 digest says where the bytes are, so the link and the bytes can be asked for at once. What
+ * is in a link of another size than usual is read.
+ */
+static int open_sha256(struct store *store, const struct key *link, const struct digest *digest,
+                       enum store_waiting waiting, struct store_blob *ret_blob,
+                       struct store_reader **ret, struct error *err)
+{
+    struct key data = key_blob(digest);
+    struct storage_object object, link_object = {.size = UINT64_MAX};
+    struct storage_reader *reader = NULL;
+    int r = storage_open_linked(store->storage, link->text, data.text, store_may_wait(waiting),
+                                &link_object, &reader, &object, err);
+
+    if (r >= 0 && link_object.size != UINT64_MAX && !link_is_plain(digest, link_object.size)) {
+        storage_reader_close(reader);
+        return open_by_link(store, link, digest, waiting, ret_blob, ret, err);
+    }
+    if (r != 0)
+        return store_outcome(r);
+    describe(digest, &object, ret_blob);
+    ret_blob->is_verified = object.is_verified;
+    *ret = (struct store_reader *)reader;
+    return 0;
+}
+
 int store_open_blob(struct store *store, const char *name, const struct digest *digest,
                     enum store_waiting waiting, struct store_blob *ret_blob,
                     struct store_reader **ret, struct error *err)
 {
     struct key link = key_layer(name, digest);
-    struct digest canonical;
-    int r = link_find(store->storage, &link, digest, store_may_wait(waiting), &canonical, err);
 
-    return r != 0 ? store_outcome(r)
-                  : store_open_bytes(store, &canonical, waiting, ret_blob, ret, err);
+    return digest->algorithm == DIGEST_SHA256
+               ? open_sha256(store, &link, digest, waiting, ret_blob, ret, err)
+               : open_by_link(store, &link, digest, waiting, ret_blob, ret, err);
 }
 
 ssize_t store_reader_read(struct store_reader *reader, uint64_t offset, void *ret_data, size_t size)
@@ -139,6 +214,17 @@ ssize_t store_reader_try(struct store_reader *reader, uint64_t offset, void *ret
 void store_reader_wait(struct store_reader *reader)
 {
     storage_reader_wait(&reader->reader);
+}
+
+bool store_reader_notify(struct store_reader *reader, void (*ready)(void *object), void *object)
+{
+    return storage_reader_notify(&reader->reader, ready, object);
+}
+
+ssize_t store_reader_borrow(struct store_reader *reader, uint64_t offset, size_t size,
+                            const void **ret_data)
+{
+    return storage_reader_borrow(&reader->reader, offset, size, ret_data);
 }
 
 int store_reader_get_fd(struct store_reader *reader)

@@ -275,6 +275,7 @@ int graph_read(struct graph *graph, struct error *err)
     for (size_t i = 0; i < ids.count; i++)
         graph->nodes[i].id = ids.items[i];
     for (size_t i = 0; r == 0 && i < ids.count; i++) {
+        collect_show_marking(graph->collection, "manifests", i, ids.count);
         r = read_node(graph, &graph->nodes[i], err);
         if (r == 0)
             r = collect_pace(graph->collection, err);

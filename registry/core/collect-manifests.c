@@ -115,6 +115,10 @@ int collect_sweep_manifests(struct collection *collection, struct error *err)
     for (size_t i = 0; r >= 0 && i < count; i += size) {
         const char *name = collection->doomed[i].name;
 
+        collect_show(collection, &(struct progress){.step = "removing manifests",
+                                                    .unit = "manifests",
+                                                    .done = i,
+                                                    .total = count});
         size = count_alike(collection->doomed + i, count - i, false);
         r = sweep_repository(collection, collection->doomed + i, size, err);
         if (r > 0)

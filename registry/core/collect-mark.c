@@ -96,6 +96,7 @@ static int keep_tagged(struct walk *walk, struct error *err)
         struct digest digest;
         struct digest_id id;
 
+        collect_show_marking(graph->collection, "tags", i, 0);
         r = graph_read_link(graph, &link, &digest, err);
         if (r == 0)
             r = graph_resolve(graph, &digest, &id, err);

@@ -21,6 +21,7 @@ struct collection {
     const struct collect_options *options;
     int64_t before_s; /* objects created or refreshed at this time (storage_now()) or later stay */
     struct store_names names; /* of all repositories */
+    size_t done_names;        /* how many of them are marked */
     struct digest_set marks;  /* the blobs and manifests that stay */
     struct doomed *doomed;
     size_t doomed_count;
@@ -31,8 +32,11 @@ struct collection {
 int collect_pace(const struct collection *collection, struct error *err) MUST_USE;
 
 /* Reports the progress of the collection. */
-void collect_show(const struct collection *collection, const char *step, const char *unit,
-                  uint64_t done, uint64_t total);
+void collect_show(const struct collection *collection, const struct progress *progress);
+
+/* Reports how far the marking of a repository is; total 0: not known. */
+void collect_show_marking(const struct collection *collection, const char *unit, size_t done,
+                          size_t total);
 
 void collect_say(const struct collection *collection, const char *format, ...) PRINTF_LIKE(2, 3);
 

@@ -68,6 +68,10 @@ static int sweep_links(struct collection *collection, struct error *err)
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < collection->names.count; i++) {
+        collect_show(collection, &(struct progress){.step = "removing links",
+                                                    .unit = "repositories",
+                                                    .done = i,
+                                                    .total = collection->names.count});
         r = sweep_links_of(collection, collection->names.items[i], DIGEST_SHA256, err);
         if (r == 0)
             r = sweep_links_of(collection, collection->names.items[i], DIGEST_SHA512, err);
@@ -141,6 +145,7 @@ struct search {
     size_t prefixes; /* that were searched: digests are spread evenly over them */
     enum digest_algorithm algorithm;
     found_function *found;
+    const char *step; /* for the progress */
 };
 
 static int search_prefix(void *object, const struct key *prefix, struct error *err)
@@ -151,7 +156,10 @@ static int search_prefix(void *object, const struct key *prefix, struct error *e
     CLEANUP(sweep_batch_done) struct sweep_batch batch = {.collection = collection};
     int r = store_list_digests(collection->store, prefix, search->algorithm, &digests, err);
 
-    collect_show(collection, "sweeping", "parts", search->prefixes++, PREFIXES);
+    collect_show(collection, &(struct progress){.step = search->step,
+                                                .unit = "parts",
+                                                .done = search->prefixes++,
+                                                .total = PREFIXES});
     for (size_t i = 0; r == 0 && i < digests.count; i++)
         r = search->found(&batch, &digests.items[i], err);
     if (r == 0)
@@ -159,14 +167,25 @@ static int search_prefix(void *object, const struct key *prefix, struct error *e
     return r < 0 ? r : sweep_batch_flush(&batch, err);
 }
 
-/* Calls the function for all digests below KEY_BLOBS or KEY_ALIASES. */
-static int for_each_digest(struct collection *collection, const char *root,
-                           enum digest_algorithm algorithm, found_function *found,
-                           struct error *err)
+/* Calls the function for all digests below KEY_BLOBS. */
+static int for_each_blob(struct collection *collection, const char *step, found_function *found,
+                         struct error *err)
 {
-    struct search search = {.collection = collection, .algorithm = algorithm, .found = found};
+    struct search search = {
+        .collection = collection, .algorithm = DIGEST_SHA256, .found = found, .step = step};
 
-    return store_for_each_prefix(collection->store, root, search_prefix, &search, err);
+    return store_for_each_prefix(collection->store, KEY_BLOBS, search_prefix, &search, err);
+}
+
+/* Calls the function for all digests below KEY_ALIASES. */
+static int for_each_alias(struct collection *collection, found_function *found, struct error *err)
+{
+    struct search search = {.collection = collection,
+                            .algorithm = DIGEST_SHA512,
+                            .found = found,
+                            .step = "removing aliases"};
+
+    return store_for_each_prefix(collection->store, KEY_ALIASES, search_prefix, &search, err);
 }
 
 /* Whether a blob is to be removed: it is not marked and not recently used. 1 or 0, or negative. */
@@ -214,7 +233,7 @@ static int sweep_blob(struct sweep_batch *batch, const struct digest *digest, st
 int collect_sweep(struct collection *collection, struct error *err)
 {
     struct collect_result *result = &collection->result;
-    int r = for_each_digest(collection, KEY_BLOBS, DIGEST_SHA256, count_blob, err);
+    int r = for_each_blob(collection, "counting", count_blob, err);
 
     if (r < 0)
         return r;
@@ -230,6 +249,6 @@ int collect_sweep(struct collection *collection, struct error *err)
     if (r == 0)
         r = sweep_referrers(collection, err);
     if (r == 0)
-        r = for_each_digest(collection, KEY_ALIASES, DIGEST_SHA512, sweep_alias, err);
-    return r < 0 ? r : for_each_digest(collection, KEY_BLOBS, DIGEST_SHA256, sweep_blob, err);
+        r = for_each_alias(collection, sweep_alias, err);
+    return r < 0 ? r : for_each_blob(collection, "removing blobs", sweep_blob, err);
 }

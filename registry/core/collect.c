@@ -22,13 +22,22 @@ void collect_say(const struct collection *collection, const char *format, ...)
     collection->options->say(collection->options->object, line);
 }
 
-void collect_show(const struct collection *collection, const char *step, const char *unit,
-                  uint64_t done, uint64_t total)
+void collect_show(const struct collection *collection, const struct progress *progress)
 {
-    const struct progress progress = {.step = step, .unit = unit, .done = done, .total = total};
-
     if (collection->options->progress)
-        collection->options->progress(collection->options->progress_object, &progress);
+        collection->options->progress(collection->options->progress_object, progress);
+}
+
+void collect_show_marking(const struct collection *collection, const char *unit, size_t done,
+                          size_t total)
+{
+    collect_show(collection, &(struct progress){.step = "marking",
+                                                .unit = "repositories",
+                                                .done = collection->done_names,
+                                                .total = collection->names.count,
+                                                .part_unit = unit,
+                                                .part_done = done,
+                                                .part_total = total});
 }
 
 int collect_pace(const struct collection *collection, struct error *err)
@@ -58,8 +67,8 @@ static void collection_done(struct collection *collection)
     free(collection->doomed);
 }
 
-int store_collect(struct store *store, const struct collect_options *options,
-                  struct collect_result *ret, struct error *err)
+static int collect_all(struct store *store, const struct collect_options *options,
+                       struct collect_result *ret, struct error *err)
 {
     CLEANUP(collection_done) struct collection collection = {.store = store, .options = options};
     int r;
@@ -72,10 +81,8 @@ int store_collect(struct store *store, const struct collect_options *options,
         options->grace_s ? storage_now(store->storage) - (int64_t)options->grace_s : INT64_MAX;
     r = store_list_all(store, STORE_WITH_CONTENT, &collection.names, err);
 
-    for (size_t i = 0; r == 0 && i < collection.names.count; i++) {
-        collect_show(&collection, "marking", "repositories", i, collection.names.count);
-        r = collect_mark(&collection, collection.names.items[i], err);
-    }
+    for (; r == 0 && collection.done_names < collection.names.count; collection.done_names++)
+        r = collect_mark(&collection, collection.names.items[collection.done_names], err);
     digest_set_sort(&collection.marks);
     if (r == 0)
         r = collect_sweep(&collection, err);
@@ -85,5 +92,17 @@ int store_collect(struct store *store, const struct collect_options *options,
         r = store_note_number(store, QUOTA_COLLECTED, storage_now(store->storage), err);
     if (r == 0)
         *ret = collection.result;
+    return r;
+}
+
+int store_collect(struct store *store, const struct collect_options *options,
+                  struct collect_result *ret, struct error *err)
+{
+    int r = storage_begin_collection(store->storage, err);
+
+    if (r < 0)
+        return r;
+    r = collect_all(store, options, ret, err);
+    storage_end_collection(store->storage);
     return r;
 }

@@ -17,26 +17,14 @@ void consequences_done(struct consequences *consequences)
     *consequences = (struct consequences){0};
 }
 
-/* --- tags ----------------------------------------------------------------------------------- */
-
-static int find_tags(struct store *store, const char *name, const struct digest *canonical,
-                     struct store_names *ret, struct error *err)
+static int find_tags(struct store *store, const struct consequences_query *query,
+                     const struct digest *canonical, struct store_names *ret, struct error *err)
 {
-    CLEANUP(storage_list_done) struct storage_list tags = {0};
-    int r = store_list_tag_entries(store, name, &tags, err);
+    CLEANUP(store_digests_done) struct store_digests digests = {0};
+    const struct manifest_names_query names = {store, query->name, &digests, NULL};
+    int r = manifest_names_find_digests(store, query->name, canonical, &digests, err);
 
-    for (size_t i = 0; r == 0 && i < tags.count; i++) {
-        const char *tag = tags.entries[i]->name;
-        struct digest digest, named;
-        struct error ignored;
-
-        r = store_may_go_on(store, err);
-        if (r == 0 && store_resolve_tag(store, name, tag, STORE_MAY_WAIT, &digest, &ignored) == 0 &&
-            store_find_revision(store, name, &digest, STORE_MAY_WAIT, &named, &ignored) == 0 &&
-            digest_is_equal(&named, canonical) && store_names_add(ret, tag) < 0)
-            return error_set_oom(err);
-    }
-    return r;
+    return r != 0 ? r : manifest_names_find_part(&names, query->part, ret, err);
 }
 
 /* --- blobs ---------------------------------------------------------------------------------- */
@@ -140,20 +128,21 @@ static int drop_kept_blobs(struct store *store, const char *name, const struct d
     return r;
 }
 
-int store_find_consequences(struct store *store, const char *name, const struct digest *digest,
+int store_find_consequences(struct store *store, const struct consequences_query *query,
                             struct consequences *ret, struct error *err)
 {
     struct consequences consequences = {0};
+    bool is_first = !*query->part->last;
     struct digest canonical;
-    int r = store_find_revision(store, name, digest, STORE_MAY_WAIT, &canonical, err);
+    int r = store_find_revision(store, query->name, query->digest, STORE_MAY_WAIT, &canonical, err);
 
     if (r != 0)
         return r;
-    r = find_tags(store, name, &canonical, &consequences.tags, err);
-    if (r == 0)
-        r = add_blobs(store, name, &canonical, &consequences, err);
+    r = find_tags(store, query, &canonical, &consequences.tags, err);
+    if (r == 0 && is_first)
+        r = add_blobs(store, query->name, &canonical, &consequences, err);
     if (r == 0 && consequences.are_blobs_known)
-        r = drop_kept_blobs(store, name, &canonical, &consequences, err);
+        r = drop_kept_blobs(store, query->name, &canonical, &consequences, err);
     if (r != 0)
         consequences_done(&consequences);
     else

@@ -20,6 +20,9 @@ struct key {
 #define KEY_PULLED "_registryd/pulled/" /* in a repository: registry/core/pulls.h */
 #define KEY_PUSHED "_registryd/pushed/" /* in a repository: registry/core/pushes.h */
 #define KEY_UNTAGGED "_registryd/untagged"
+#define KEY_TAG_MARK "_registryd/tag-mark" /* in a repository: registry/core/tag-names.h */
+#define KEY_TAGS "_manifests/tags/"        /* in a repository */
+#define KEY_CURRENT "current/link"         /* below the prefix of a tag */
 #define KEY_BLOBS "blobs/sha256/"
 #define KEY_ALIASES "blobs/sha512/"
 

@@ -15,7 +15,7 @@ struct name_search {
     size_t count;
 };
 
-/* Splits at blanks. What is longer than NAME_SEARCH_MAX or beyond the last word is ignored. */
+/* Splits at blanks. Ignores text beyond NAME_SEARCH_MAX bytes and words beyond the last. */
 void name_search_init(struct name_search *search, const char *text);
 
 bool name_search_matches(const struct name_search *search, const char *name);

@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/time-units.h"
 #include "registry/core/lists.h"
 #include "registry/core/records.h"
 #include "registry/core/store-private.h"
 
-enum { BUCKETS = 4096, NANOSECONDS = 1000000000, FORGET_AFTER_S = 24 * 60 * 60 };
+enum { BUCKETS = 4096, FORGET_AFTER_S = 24 * 60 * 60 };
 
 #define MARKER "pulls"
 
@@ -241,8 +242,8 @@ static int find_record(struct store *store, const struct key *key, int64_t *newe
     int64_t used_ns;
     int r = storage_last_use(store->storage, key->text, &used_ns, err);
 
-    if (r == 0 && used_ns / NANOSECONDS > *newest_s)
-        *newest_s = used_ns / NANOSECONDS;
+    if (r == 0 && used_ns / NS_PER_S > *newest_s)
+        *newest_s = used_ns / NS_PER_S;
     return r < 0 ? r : 0;
 }
 

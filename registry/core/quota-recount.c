@@ -17,8 +17,7 @@ enum { SIZE_TEXT_MAX = 32 };
 struct recount {
     struct store *store;
     const struct store_quota *quota;
-    int (*pace)(void *object, struct error *err);
-    void *object;
+    const struct recount_options *options;
     int64_t began_s;
     struct digest_set blobs; /* the repositories' */
     uint64_t *sizes; /* of the blobs */
@@ -33,7 +32,20 @@ static void recount_done(struct recount *recount)
 
 static int take_pace(const struct recount *recount, struct error *err)
 {
-    return recount->pace ? recount->pace(recount->object, err) : 0;
+    const struct recount_options *options = recount->options;
+
+    return options->pace ? options->pace(options->object, err) : 0;
+}
+
+static void tell_progress(const struct recount *recount, const char *step, const char *unit,
+                          size_t done, size_t total)
+{
+    const struct recount_options *options = recount->options;
+
+    if (options->progress)
+        options->progress(
+            options->progress_object,
+            &(struct progress){.step = step, .unit = unit, .done = done, .total = total});
 }
 
 /* --- gathering ----------------------------------------------------------------------------- */
@@ -72,6 +84,7 @@ static int gather(struct recount *recount, struct error *err)
         struct key layers = key_layers(names.items[i], DIGEST_SHA256),
                    revisions = key_revisions(names.items[i], DIGEST_SHA256);
 
+        tell_progress(recount, "listing blobs", "repositories", i, names.count);
         if (!has_part(recount, names.items[i]))
             continue;
         r = gather_below(recount, &layers, err);
@@ -108,6 +121,7 @@ static int note_blobs(struct recount *recount, struct error *err)
         struct digest digest;
         struct key key;
 
+        tell_progress(recount, "counting blobs", "blobs", i, recount->blobs.count);
         digest_id_format(&recount->blobs.items[i], &digest);
         key = key_counted_blob(recount->quota->id, digest.hex);
         r = find_size(recount, &digest, &recount->sizes[i], err);
@@ -193,14 +207,12 @@ static int settle(struct recount *recount, struct error *err)
 }
 
 int store_recount(struct store *store, const struct store_quota *quota,
-                  int (*pace)(void *object, struct error *err), void *object, uint64_t *ret,
-                  struct error *err)
+                  const struct recount_options *options, uint64_t *ret, struct error *err)
 {
     CLEANUP(recount_done)
     struct recount recount = {.store = store,
                               .quota = quota,
-                              .pace = pace,
-                              .object = object,
+                              .options = options,
                               .began_s = storage_now(store->storage)};
     int r = 0;
 

@@ -114,7 +114,7 @@ int64_t store_find_collected(struct store *store)
 int quota_claim(struct store *store, const char *id, struct storage_claim **ret, struct error *err)
 {
     struct key prefix = key_quota(id, "");
-    int r = storage_claim(store->storage, prefix.text, STORAGE_ALONE, CLAIM_PATIENCE_MS, ret, err);
+    int r = storage_claim(store->storage, prefix.text, STORAGE_EXCLUSIVE, CLAIM_PATIENCE_MS, ret, err);
 
     return r <= 0 ? r : error_set(err, EAGAIN, "other requests hold a quota for too long");
 }

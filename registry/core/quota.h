@@ -1,5 +1,6 @@
 #pragma once
 
+#include "registry/core/progress.h"
 #include "registry/core/store.h"
 
 /*
@@ -46,14 +47,20 @@ int store_find_used(struct store *store, const char *id, uint64_t *ret, struct e
 int quota_charge(struct store *store, const char *name, const struct digest *canonical,
                  uint64_t size, struct error *err) MUST_USE;
 
+/* All may be NULL. */
+struct recount_options {
+    int (*pace)(void *object, struct error *err); /* between two steps; negative: the end */
+    void *object;                                 /* for pace */
+    progress_function *progress;
+    void *progress_object;
+};
+
 /*
  * Recounts a quota: adds what is missing, and removes what no repository has any more. Concurrent
- * pushes are counted, too. pace is called between two steps; if it returns negative, the recount
- * ends. *ret is the number of bytes.
+ * pushes are counted, too. *ret is the number of bytes.
  */
 int store_recount(struct store *store, const struct store_quota *quota,
-                  int (*pace)(void *object, struct error *err), void *object, uint64_t *ret,
-                  struct error *err) MUST_USE;
+                  const struct recount_options *options, uint64_t *ret, struct error *err) MUST_USE;
 
 /* When a quota was counted, and when garbage was collected; 0: never, or not known. */
 int64_t store_find_counted(struct store *store, const char *id);

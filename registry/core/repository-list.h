@@ -3,6 +3,7 @@
 #include <stdint.h>
 
 #include "registry/core/events.h"
+#include "registry/core/snapshot-cache.h"
 #include "registry/core/store.h"
 
 /*
@@ -26,10 +27,9 @@ void repository_list_note(struct repository_list *list, const struct event *even
 /* Frees the names if nobody has asked for them for that long. */
 void repository_list_drop_unused(struct repository_list *list, int64_t idle_ms);
 
-/* The names, in the order of store_list_repositories(). */
 struct repository_names {
-    struct store_names names;
-    unsigned references;
+    struct snapshot snapshot;
+    struct store_names names; /* in the order of store_list_repositories() */
 };
 
 /*

@@ -6,13 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/time-units.h"
 #include "common/words.h"
 #include "registry/core/lists.h"
 #include "registry/core/pulls.h"
 #include "registry/core/store-private.h"
 #include "registry/spec/name.h"
-
-enum { NANOSECONDS = 1000000000 };
 
 struct tag {
     const char *name; /* borrowed from the list */
@@ -23,6 +22,8 @@ struct tag {
 struct retention {
     struct store *store;
     const struct retention_options *options;
+    struct store_names names; /* of all repositories */
+    size_t done_names;        /* how many of them are done */
     int64_t now_s;
     int64_t recording_s; /* when the recording of pulls began; INT64_MAX: never */
     struct retention_result result;
@@ -48,7 +49,7 @@ static void remember_failure(struct retention *run, const char *name, const stru
 
 static int64_t age_of(const struct retention *run, const struct tag *tag)
 {
-    return run->now_s - tag->state.pushed_ns / NANOSECONDS;
+    return run->now_s - tag->state.pushed_ns / NS_PER_S;
 }
 
 /* Whether the tag was pulled within pulled_s, or may have been. 1 or 0, or negative. */
@@ -98,7 +99,10 @@ static int remove_tag(struct retention *run, const char *name,
     return 0;
 }
 
-/* rank is the number of newer tags that are not protected. */
+/*
+ * rank is the number of newer tags that are not protected. Tags of the same moment have the same
+ * rank: a bucket's clock shows seconds only, and which of them is newer is not known.
+ */
 static int judge_tag(struct retention *run, const char *name, const struct retention_policy *policy,
                      const struct tag *tag, size_t rank, struct error *err)
 {
@@ -110,6 +114,21 @@ static int judge_tag(struct retention *run, const char *name, const struct reten
     if (r == 0)
         r = remove_tag(run, name, policy, tag, err);
     return r < 0 ? r : 0;
+}
+
+static void show_progress(const struct retention *run, const char *unit, size_t done, size_t total)
+{
+    const struct retention_options *options = run->options;
+    const struct progress progress = {.step = "judging tags",
+                                      .unit = "repositories",
+                                      .done = run->done_names,
+                                      .total = run->names.count,
+                                      .part_unit = unit,
+                                      .part_done = done,
+                                      .part_total = total};
+
+    if (options->progress)
+        options->progress(options->progress_object, &progress);
 }
 
 /* --- one repository ---------------------------------------------------------------------- */
@@ -155,14 +174,17 @@ static int retain_in(struct retention *run, const char *name, const struct reten
     if (r == 0 && !tags)
         r = error_set_oom(err);
     for (size_t i = 0; r == 0 && i < list.count; i++) {
+        show_progress(run, "tags read", i, 0);
         r = look_at_tag(run, name, list.entries[i]->name, tags, &count);
         if (r == 0)
             r = pace(run, err);
     }
     if (r == 0 && count > 1)
         qsort(tags, count, sizeof(*tags), compare_tags);
-    for (size_t i = 0; r == 0 && i < count; i++) {
-        r = judge_tag(run, name, policy, &tags[i], i, err);
+    for (size_t i = 0, rank = 0; r == 0 && i < count; i++) {
+        rank = i > 0 && tags[i].state.pushed_ns == tags[i - 1].state.pushed_ns ? rank : i;
+        show_progress(run, "tags judged", i, count);
+        r = judge_tag(run, name, policy, &tags[i], rank, err);
         if (r == 0)
             r = pace(run, err);
     }
@@ -192,28 +214,39 @@ static int find_recording(struct retention *run, struct error *err)
     return r < 0 ? r : 0;
 }
 
+/* A failure is remembered, and the other repositories go on. 0, or -ECANCELED. */
+static int retain_all(struct retention *run, struct error *err)
+{
+    int r = 0;
+
+    for (; r == 0 && run->done_names < run->names.count; run->done_names++) {
+        const char *name = run->names.items[run->done_names];
+        struct error failure = {0};
+
+        r = pace(run, err);
+        if (r == 0 && retain_repository(run, name, &failure) < 0) {
+            if (failure.code == ECANCELED) {
+                *err = failure;
+                return -ECANCELED;
+            }
+            remember_failure(run, name, &failure);
+        }
+    }
+    return r;
+}
+
 int store_retain(struct store *store, const struct retention_options *options,
                  struct retention_result *ret, struct error *err)
 {
-    CLEANUP(store_names_done) struct store_names names = {0};
     struct retention run = {
         .store = store, .options = options, .now_s = storage_now(store->storage), .err = err};
     int r = find_recording(&run, err);
 
     if (r == 0)
-        r = store_list_all(store, STORE_WITH_CONTENT, &names, err);
-    for (size_t i = 0; r == 0 && i < names.count; i++) {
-        struct error failure = {0};
-
-        r = pace(&run, err);
-        if (r == 0 && retain_repository(&run, names.items[i], &failure) < 0) {
-            if (failure.code == ECANCELED) {
-                *err = failure;
-                return -ECANCELED;
-            }
-            remember_failure(&run, names.items[i], &failure);
-        }
-    }
+        r = store_list_all(store, STORE_WITH_CONTENT, &run.names, err);
+    if (r == 0)
+        r = retain_all(&run, err);
+    store_names_done(&run.names);
     if (r < 0)
         return r;
     *ret = run.result;

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "registry/core/progress.h"
 #include "registry/core/store.h"
 
 /*
@@ -34,6 +35,9 @@ struct retention_options {
      * reason is for display.
      */
     void (*tell)(void *object, const char *name, const char *tag, const char *reason);
+
+    progress_function *progress; /* receives the progress; may be NULL */
+    void *progress_object;
 
     /* Called between two steps; may sleep. A negative result ends the run. May be NULL. */
     int (*pace)(void *object, struct error *err);

@@ -4,8 +4,8 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "common/condition.h"
 #include "common/macros.h"
 
 enum { MOST_NAMES = 20000 };
@@ -26,15 +26,11 @@ struct search_progress {
 struct search_progress *search_progress_new(void)
 {
     struct search_progress *progress = calloc(1, sizeof(*progress));
-    pthread_condattr_t attributes;
 
     if (!progress)
         return NULL;
     pthread_mutex_init(&progress->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&progress->has_ended, &attributes);
-    pthread_condattr_destroy(&attributes);
+    condition_init(&progress->has_ended);
     return progress;
 }
 
@@ -91,21 +87,10 @@ static struct search *find_search(struct search_progress *progress, const char *
     return steal_ptr(&search);
 }
 
-static struct timespec after_ms(unsigned ms)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    time.tv_nsec += (long)(ms % 1000) * 1000000;
-    time.tv_sec += ms / 1000 + time.tv_nsec / 1000000000;
-    time.tv_nsec %= 1000000000;
-    return time;
-}
-
 enum search_state search_progress_begin(struct search_progress *progress, const char *name,
                                         unsigned patience_ms, struct search_position *ret)
 {
-    struct timespec end = after_ms(patience_ms);
+    struct timespec end = condition_deadline(patience_ms);
     enum search_state state = SEARCH_MINE;
     struct search *search;
     int r = 0;

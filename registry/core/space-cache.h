@@ -1,10 +1,11 @@
 #pragma once
 
+#include "registry/core/snapshot-cache.h"
 #include "registry/core/usage-ledger.h"
 
 /*
- * A measurement of all repositories in memory, for people who look at what takes space, and the
- * record of how the registry grew. One thread measures at a time; others get the measurement before.
+ * A measurement of all repositories in memory, for people who look at what takes space. One thread
+ * measures at a time; others get the measurement before.
  */
 struct space_cache;
 
@@ -12,12 +13,11 @@ enum {
     SPACE_SHARES_MAX = 1000000, /* blobs, counted for each repository: 48 MB */
     SPACE_FREE_SHARES_MAX = 50000,
     SPACE_FRESH_MS = 30 * 1000, /* or twenty times as long as the measurement took */
-    SPACE_HISTORY_MAX = 1000,   /* points in the record */
-    SPACE_HISTORY_S = 60 * 60,  /* between two points */
 };
 
 /* Constant. */
 struct space {
+    struct snapshot snapshot;
     struct store_names names; /* of the repositories, as in store_list_repositories() */
     struct usage_ledger ledger; /* its owners are the names */
     uint64_t total;     /* bytes of all repositories */
@@ -28,11 +28,10 @@ struct space {
      */
     bool has_free;
     uint64_t free;
-    unsigned references; /* used by the cache */
 };
 
-/* The store is borrowed. keeps_history: the record may be written. NULL: out of memory. */
-struct space_cache *space_cache_new(struct store *store, bool keeps_history);
+/* The store is borrowed. notes_growth: see growth_note(). NULL: out of memory. */
+struct space_cache *space_cache_new(struct store *store, bool notes_growth);
 void space_cache_free(struct space_cache *cache); /* accepts NULL */
 
 /* Frees the measurement if nobody has asked for it for that long. */
@@ -46,24 +45,3 @@ void space_cache_drop_unused(struct space_cache *cache, int64_t idle_ms);
 int space_cache_get(struct space_cache *cache, const struct space **ret,
                     struct error *err) MUST_USE;
 void space_cache_release(struct space_cache *cache, const struct space *space);
-
-/* --- growth --------------------------------------------------------------------------------- */
-
-struct space_point {
-    int64_t time_s; /* since 1970 */
-    uint64_t bytes;
-};
-
-struct space_history {
-    struct space_point items[SPACE_HISTORY_MAX]; /* by time */
-    size_t count;
-};
-
-/* A missing or damaged record is an empty history. 0 or negative. */
-int space_history_read(struct store *store, struct space_history *ret, struct error *err) MUST_USE;
-
-/*
- * Adds a point if the last one is SPACE_HISTORY_S old. A full history loses every second point of
- * its older half. Returns whether it changed.
- */
-bool space_history_add(struct space_history *history, const struct space_point *point);

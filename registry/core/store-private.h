@@ -15,6 +15,8 @@ struct store {
     struct upload_hashes *uploads;
     struct type_cache *types;
     struct checked_blobs *checked;
+    struct tag_names *tag_names;
+    struct manifest_cache *manifests; /* NULL unless the storage is remote */
     unsigned blocks; /* how many blocks uploads have allocated; atomic */
     quota_finder *find_quotas; /* NULL: no quotas */
     void *quotas_object;

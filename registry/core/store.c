@@ -8,9 +8,11 @@
 
 #include "registry/core/checked-blobs.h"
 #include "registry/core/claims.h"
+#include "registry/core/manifest-cache.h"
 #include "registry/core/media-type.h"
 #include "registry/core/search-progress.h"
 #include "registry/core/store-private.h"
+#include "registry/core/tag-names.h"
 #include "registry/core/upload-hashes.h"
 
 /* How long a request waits for others that have claimed the same repository. */
@@ -29,7 +31,11 @@ int store_open(struct storage *storage, struct store **ret, struct error *err)
     store->types = type_cache_new();
     store->searches = search_progress_new();
     store->checked = checked_blobs_new();
-    if (!store->checked || !store->uploads || !store->types || !store->searches)
+    store->tag_names = tag_names_new();
+    if (!store->checked || !store->uploads || !store->types || !store->searches ||
+        !store->tag_names)
+        return error_set_oom(err);
+    if (storage_is_remote(storage) && !(store->manifests = manifest_cache_new()))
         return error_set_oom(err);
     *ret = steal_ptr(&store);
     return 0;
@@ -43,6 +49,8 @@ void store_close(struct store *store)
     type_cache_free(store->types);
     search_progress_free(store->searches);
     checked_blobs_free(store->checked);
+    tag_names_free(store->tag_names);
+    manifest_cache_free(store->manifests);
     storage_close(store->storage);
     free(store);
 }
@@ -74,6 +82,16 @@ bool store_is_remote(const struct store *store)
     return storage_is_remote(store->storage);
 }
 
+void store_count_requests(struct store *store, struct storage_request_counters *ret)
+{
+    storage_count_requests(store->storage, ret);
+}
+
+void store_count_copies(struct store *store, struct storage_copy_counters *ret)
+{
+    storage_count_copies(store->storage, ret);
+}
+
 void store_count_cache(struct store *store, uint64_t *ret_hits, uint64_t *ret_misses)
 {
     struct storage_cache_counters counters;
@@ -84,6 +102,16 @@ void store_count_cache(struct store *store, uint64_t *ret_hits, uint64_t *ret_mi
 }
 
 /* --- outcomes of the storage ----------------------------------------------------------------- */
+
+bool store_is_general_failure(int r)
+{
+    static const int failures[] = {ENOMEM, EMFILE, ENFILE, ECANCELED, ESHUTDOWN, EHOSTDOWN};
+
+    for (size_t i = 0; i < ARRAY_SIZE(failures); i++)
+        if (r == -failures[i])
+            return true;
+    return false;
+}
 
 struct storage *store_get_storage(const struct store *store)
 {

@@ -53,14 +53,25 @@ int store_check(struct store *store, struct error *err) MUST_USE;
 /* Whether most operations wait for a network, so that callers need more threads. */
 bool store_is_remote(const struct store *store);
 
+/* What was asked of a remote storage; zeros if it is not remote. Waits for nothing. */
+void store_count_requests(struct store *store, struct storage_request_counters *ret);
+
 /* How many reads of links and manifests were served from memory, and how many were not. */
+void store_count_copies(struct store *store, struct storage_copy_counters *ret);
 void store_count_cache(struct store *store, uint64_t *ret_hits, uint64_t *ret_misses);
 
 /*
- * Makes lists and searches of many entries fail with ECANCELED from now on, so that a server that
- * stops does not wait for them.
+ * Makes lists and searches of many entries, and purges, fail with ECANCELED from now on, so that a
+ * server that stops does not wait for them.
  */
 void store_cancel(struct store *store);
+
+/*
+ * Whether a failure concerns more than one object: memory or descriptors are exhausted, the server is
+ * being stopped, or the storage does not answer. After such a failure a list must fail as a whole,
+ * and not leave out the object.
+ */
+bool store_is_general_failure(int r);
 
 /* --- lists ----------------------------------------------------------------------------- */
 
@@ -94,6 +105,7 @@ struct store_blob {
     uint64_t size;     /* in bytes */
     uint64_t identity; /* changes when the bytes are replaced */
     struct storage_version version;
+    bool is_verified; /* by store_open_blob(): the storage has compared them with the digest */
 };
 
 /*
@@ -116,6 +128,15 @@ enum { STORE_WANTED_FOR_S = 5 };
 int store_want_blob(struct store *store, const char *name, const struct digest *digest,
                     enum store_waiting waiting, struct store_blob *ret, struct error *err) MUST_USE;
 
+/*
+ * An address of the bytes of a blob in the storage, for STORE_ADDRESS_S and one method (GET or
+ * HEAD). Do not log it. STORE_NOT_FOUND if the storage has no addresses. *ret is owned by the caller,
+ * free with free(). Waits.
+ */
+enum { STORE_ADDRESS_S = 20 * 60 };
+int store_get_address(struct store *store, const struct store_blob *blob, const char *method,
+                      char **ret, struct error *err) MUST_USE;
+
 /* An open blob; its bytes stay readable if the blob is deleted. */
 struct store_reader;
 
@@ -135,6 +156,18 @@ ssize_t store_reader_read(struct store_reader *reader, uint64_t offset, void *re
  */
 ssize_t store_reader_try(struct store_reader *reader, uint64_t offset, void *ret_data, size_t size);
 void store_reader_wait(struct store_reader *reader);
+/*
+ * The same without a thread that waits: has ready(object) called once, on any thread, also before it
+ * returns. ready() must not use the reader, which must not be closed before. Returns false, and
+ * calls nothing, if only store_reader_wait() can help.
+ */
+bool store_reader_notify(struct store_reader *reader, void (*ready)(void *object), void *object);
+/*
+ * Like store_reader_try(), but lends the bytes until the next call for the reader, for reading in
+ * order. -EOPNOTSUPP if the storage lends nothing.
+ */
+ssize_t store_reader_borrow(struct store_reader *reader, uint64_t offset, size_t size,
+                            const void **ret_data);
 /* A file with the same bytes, borrowed; -1 if the storage has none. */
 int store_reader_get_fd(struct store_reader *reader);
 void store_reader_close(struct store_reader *reader); /* accepts NULL */
@@ -158,9 +191,12 @@ int store_check_start(struct store *store, const struct store_blob *blob,
                       struct store_reader *reader, struct store_check **ret,
                       struct error *err) MUST_USE;
 ssize_t store_check_read(struct store_check *check, uint64_t offset, void *ret_data, size_t size);
-/* As store_reader_try() and store_reader_wait(). */
+/* As store_reader_try(), store_reader_wait(), store_reader_notify() and store_reader_borrow(). */
 ssize_t store_check_try(struct store_check *check, uint64_t offset, void *ret_data, size_t size);
 void store_check_wait(struct store_check *check);
+bool store_check_notify(struct store_check *check, void (*ready)(void *object), void *object);
+ssize_t store_check_borrow(struct store_check *check, uint64_t offset, size_t size,
+                           const void **ret_data);
 void store_check_close(struct store_check *check); /* accepts NULL */
 void store_check_closep(struct store_check **check);
 
@@ -250,6 +286,14 @@ typedef void store_purge_function(void *object, const char *name, const char *id
 int store_purge_uploads(struct store *store, uint64_t max_age_ms, bool is_dry_run,
                         store_purge_function *tell, void *object, struct error *err) MUST_USE;
 
+/*
+ * The same for one of several servers: STORE_BUSY, and nothing is done, while another one purges or
+ * if one has within the interval.
+ */
+int store_purge_uploads_in_turn(struct store *store, uint64_t interval_ms, uint64_t max_age_ms,
+                                store_purge_function *tell, void *object,
+                                struct error *err) MUST_USE;
+
 /* --- manifests ------------------------------------------------------------------------- */
 
 /* A manifest to push; all borrowed. */
@@ -299,6 +343,14 @@ int store_get_manifest(struct store *store, const char *name, const struct diges
                        struct error *err) MUST_USE;
 int store_has_manifest(struct store *store, const char *name, const struct digest *digest,
                        enum store_waiting waiting, struct error *err) MUST_USE;
+
+/*
+ * store_get_manifest() for a digest that store_resolve_tag() has found for the same request. On a
+ * remote storage that proves that the repository has the manifest, whose bytes may be in memory.
+ */
+int store_get_tagged_manifest(struct store *store, const char *name, const struct digest *digest,
+                              enum store_waiting waiting, struct store_content *ret,
+                              struct error *err) MUST_USE;
 
 /*
  * Like store_want_blob(): protects the manifest and everything that it names from garbage

@@ -104,7 +104,7 @@ static int read_tag(struct tag_draft *draft, const char *name, struct error *err
     r = storage_last_use(store->storage, link.text, &pushed_ns, err);
     if (r == 0)
         tag_table_add(draft->table, name, pushed_ns);
-    return r == -ENOMEM ? r : 0;
+    return store_is_general_failure(r) ? r : 0;
 }
 
 int tag_draft_read(struct tag_draft *draft, int64_t end_ms, struct error *err)

@@ -30,7 +30,7 @@ static int read_change(const struct tag_patch *patch, const char *tag, struct ch
         return r;
     r = storage_last_use(patch->store->storage, link.text, &ret->pushed_ns, err);
     ret->exists = r == 0;
-    return r == -ENOMEM ? r : 0;
+    return store_is_general_failure(r) ? r : 0;
 }
 
 static int read_changes(struct tag_patch *patch, int64_t end_ms, struct change *changes,

@@ -117,6 +117,8 @@ static int publish(struct upload *upload, const struct digest *expected,
         if (r == STORAGE_CLAIM_LOST)
             return error_set(err, ESTALE, "the upload %s of %s was ended by another request",
                              upload->id, upload->name);
+        if (r == 0)
+            store_note_checked(upload->store, canonical);
         if (r != STORAGE_CONFLICT)
             return r;
         commit.steps[0].kind = STORAGE_KEEP;

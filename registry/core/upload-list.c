@@ -19,7 +19,7 @@ void upload_list_done(struct upload_list *list)
 }
 
 /* 0 if a crash prevented writing it. */
-static int64_t find_start(struct store *store, const char *name, const char *id)
+static int64_t read_start(struct store *store, const char *name, const char *id)
 {
     struct key start = key_upload(name, id, "startedat");
     CLEANUP_FREE char *text = NULL;
@@ -32,6 +32,20 @@ static int64_t find_start(struct store *store, const char *name, const char *id)
         !strptime(text, "%Y-%m-%dT%H:%M:%S", &tm))
         return 0;
     return timegm(&tm);
+}
+
+static int64_t find_start(struct store *store, const char *name, const char *id)
+{
+    struct key data = key_upload(name, id, "data");
+    struct error ignored;
+    int64_t started_s;
+    uint64_t size;
+
+    if (!storage_dates_uploads(store->storage))
+        return read_start(store, name, id);
+    return storage_upload_head(store->storage, data.text, &size, &started_s, &ignored) == 0
+               ? started_s
+               : 0;
 }
 
 static int add_session(struct store *store, const char *name, const char *id,

@@ -144,7 +144,7 @@ static int note_start(const struct upload *upload, struct error *err)
 }
 
 /* Removes the start time first, so that no other request resumes the session. */
-int upload_remove_session(const struct upload *upload, struct error *err)
+static int remove_noted_session(const struct upload *upload, struct error *err)
 {
     struct key start = key_upload(upload->name, upload->id, "startedat"),
                all = key_upload(upload->name, upload->id, "");
@@ -154,6 +154,13 @@ int upload_remove_session(const struct upload *upload, struct error *err)
     if (r == 0 && upload->session)
         r = storage_upload_discard(upload->session, err);
     return r < 0 ? r : storage_remove(upload->store->storage, keys + 1, 1, err);
+}
+
+int upload_remove_session(const struct upload *upload, struct error *err)
+{
+    if (!storage_dates_uploads(upload->store->storage))
+        return remove_noted_session(upload, err);
+    return upload->session ? storage_upload_discard(upload->session, err) : 0;
 }
 
 int store_upload_create(struct store *store, const char *name, enum digest_algorithm algorithm,
@@ -171,7 +178,7 @@ int store_upload_create(struct store *store, const char *name, enum digest_algor
     if (upload_hash_new(algorithm, &upload->hash) < 0)
         return error_set_oom(err);
     r = open_session(upload, STORAGE_UPLOAD_NEW, 0, err);
-    if (r == 0)
+    if (r == 0 && !storage_dates_uploads(store->storage))
         r = note_start(upload, err);
     if (r > 0)
         r = error_set(err, EEXIST, "the upload %s of %s already exists", id, name);
@@ -185,16 +192,30 @@ int store_upload_create(struct store *store, const char *name, enum digest_algor
     return 0;
 }
 
+/* How many bytes a session has. STORE_NOT_FOUND. */
+static int find_size(struct store *store, const char *name, const char *id, uint64_t *ret,
+                     struct error *err)
+{
+    struct key data = key_upload(name, id, "data");
+    int64_t started_s;
+
+    return store_outcome(storage_upload_head(store->storage, data.text, ret, &started_s, err));
+}
+
+/* Whether there is a session. STORE_NOT_FOUND. */
 static int find_session(struct store *store, const char *name, const char *id, struct error *err)
 {
     struct key start = key_upload(name, id, "startedat");
     struct storage_object object;
+    uint64_t size;
 
+    if (storage_dates_uploads(store->storage))
+        return find_size(store, name, id, &size, err);
     return store_outcome(storage_head(store->storage, start.text, STORAGE_MAY_WAIT, &object, err));
 }
 
 /* registry:2 creates the data object with the first byte, so it may be missing. */
-static int resume(struct upload *upload, struct error *err)
+static int resume_noted(struct upload *upload, struct error *err)
 {
     int r = STORAGE_CONFLICT;
 
@@ -208,14 +229,26 @@ static int resume(struct upload *upload, struct error *err)
             return r;
         r = open_session(upload, STORAGE_UPLOAD_NEW, 0, err);
     }
-    return r > 0 ? STORE_BUSY : r;
+    if (r != 0)
+        return r < 0 ? r : STORE_BUSY;
+    return find_session(upload->store, upload->name, upload->id, err);
+}
+
+static int resume(struct upload *upload, struct error *err)
+{
+    int r;
+
+    if (!storage_dates_uploads(upload->store->storage))
+        return resume_noted(upload, err);
+    r = open_session(upload, STORAGE_UPLOAD_RESUME, 0, err);
+    return r <= 0 ? r : r == STORAGE_NOT_FOUND ? STORE_NOT_FOUND : STORE_BUSY;
 }
 
 int store_upload_open(struct store *store, const char *name, const char *id, struct upload **ret,
                       struct error *err)
 {
     CLEANUP(upload_releasep) struct upload *upload = NULL;
-    int r = find_session(store, name, id, err);
+    int r = storage_dates_uploads(store->storage) ? 0 : find_session(store, name, id, err);
 
     if (r != 0)
         return r;
@@ -223,8 +256,6 @@ int store_upload_open(struct store *store, const char *name, const char *id, str
     if (!upload)
         return error_set_oom(err);
     r = resume(upload, err);
-    if (r == 0)
-        r = find_session(store, name, id, err);
     if (r != 0)
         return r;
     *ret = steal_ptr(&upload);
@@ -234,18 +265,18 @@ int store_upload_open(struct store *store, const char *name, const char *id, str
 int store_upload_stat(struct store *store, const char *name, const char *id, uint64_t *ret_size,
                       struct error *err)
 {
-    struct key data = key_upload(name, id, "data");
     uint64_t size = 0;
-    int r = find_session(store, name, id, err);
+    bool is_noted = !storage_dates_uploads(store->storage);
+    int r = is_noted ? find_session(store, name, id, err) : 0;
 
-    if (r != 0)
-        return r;
-    r = storage_upload_head(store->storage, data.text, &size, err);
-    if (r < 0)
-        return r;
+    if (r == 0)
+        r = find_size(store, name, id, &size, err);
     /* registry:2 creates the data object with the first byte: 0 if it is missing */
-    *ret_size = size;
-    return 0;
+    if (r == STORE_NOT_FOUND)
+        r = is_noted ? find_session(store, name, id, err) : r;
+    if (r == 0)
+        *ret_size = size;
+    return r;
 }
 
 /* --- writing ----------------------------------------------------------------------------- */

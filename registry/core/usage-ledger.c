@@ -12,6 +12,19 @@ void usage_ledger_done(struct usage_ledger *ledger)
     *ledger = (struct usage_ledger){0};
 }
 
+static void show_progress(const struct usage_ledger *ledger, const struct progress *progress)
+{
+    if (ledger->progress)
+        ledger->progress(ledger->progress_object, progress);
+}
+
+void usage_ledger_show(const struct usage_ledger *ledger, const char *unit, size_t done,
+                       size_t total)
+{
+    show_progress(
+        ledger, &(struct progress){.step = "reading", .unit = unit, .done = done, .total = total});
+}
+
 int usage_ledger_add(struct usage_ledger *ledger, const struct digest_id *id, size_t owner,
                      struct error *err)
 {
@@ -54,8 +67,20 @@ static size_t next_object(const struct usage_ledger *ledger, size_t begin)
     return end;
 }
 
+static size_t count_objects(const struct usage_ledger *ledger)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < ledger->count; i = next_object(ledger, i))
+        count++;
+    return count;
+}
+
 int usage_ledger_measure(struct usage_ledger *ledger, struct error *err)
 {
+    struct progress progress = {.step = "measuring",
+                                .unit = "blobs and manifests",
+                                .total = ledger->progress ? count_objects(ledger) : 0};
     size_t end;
 
     for (size_t i = 0; i < ledger->count; i = end) {
@@ -64,6 +89,8 @@ int usage_ledger_measure(struct usage_ledger *ledger, struct error *err)
         struct key data;
         int r = store_may_go_on(ledger->store, err);
 
+        show_progress(ledger, &progress);
+        progress.done++;
         end = next_object(ledger, i);
         digest_id_format(&ledger->shares[i].id, &digest);
         data = key_blob(&digest);
@@ -185,6 +212,7 @@ int usage_ledger_read(struct usage_ledger *ledger, const struct store_names *nam
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < names->count; i++) {
+        usage_ledger_show(ledger, "repositories", i, names->count);
         r = store_may_go_on(ledger->store, err);
         if (r == 0)
             r = add_repository(ledger, names->items[i], i, err);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "registry/core/digest-set.h"
+#include "registry/core/progress.h"
 #include "registry/core/usage.h"
 
 /*
@@ -24,7 +25,13 @@ struct usage_ledger {
     struct usage_share *shares; /* by id and owner after usage_ledger_tidy() */
     size_t count;
     size_t most; /* shares; with one more, adding fails with -E2BIG; 0: no limit */
+    progress_function *progress; /* NULL: nobody looks */
+    void *progress_object;
 };
+
+/* Reports how many repositories or tags were read. */
+void usage_ledger_show(const struct usage_ledger *ledger, const char *unit, size_t done,
+                       size_t total);
 
 void usage_ledger_done(struct usage_ledger *ledger);
 

@@ -11,10 +11,17 @@
 #include "registry/core/usage-ledger.h"
 #include "registry/spec/manifest.h"
 
-int store_measure_repositories(struct store *store, const struct store_names *names,
-                               struct usage *ret, struct usage *ret_total, struct error *err)
+static struct usage_ledger new_ledger(struct store *store, const struct usage_options *options)
 {
-    CLEANUP(usage_ledger_done) struct usage_ledger ledger = {.store = store};
+    return (struct usage_ledger){
+        .store = store, .progress = options->progress, .progress_object = options->progress_object};
+}
+
+int store_measure_repositories(struct store *store, const struct store_names *names,
+                               const struct usage_options *options, struct usage *ret,
+                               struct usage *ret_total, struct error *err)
+{
+    CLEANUP(usage_ledger_done) struct usage_ledger ledger = new_ledger(store, options);
     int r = usage_ledger_read(&ledger, names, err);
 
     for (size_t i = 0; i < names->count; i++)
@@ -155,8 +162,7 @@ static int walk_levels(struct walk *walk, struct error *err)
 struct tags_job {
     struct usage_ledger *ledger;
     const char *name; /* of the repository */
-    usage_tag_function *visit;
-    void *object;
+    const struct usage_options *options;
 };
 
 static int add_tag(const struct tags_job *job, const char *text, size_t index, struct error *err)
@@ -174,8 +180,8 @@ static int add_tag(const struct tags_job *job, const char *text, size_t index, s
         r = walk_enter(&walk, &tag.digest, &is_new, err);
     if (r == 0)
         r = walk_names(&walk, &content, err);
-    if (r == 0 && job->visit)
-        r = job->visit(job->object, &tag, err);
+    if (r == 0 && job->options->visit)
+        r = job->options->visit(job->options->object, &tag, err);
     if (r == 0)
         r = walk_levels(&walk, err);
     for (size_t i = 0; r == 0 && i < walk.seen.count; i++)
@@ -197,17 +203,19 @@ static int add_rest(struct usage_ledger *ledger, const char *name, size_t owner,
 }
 
 int store_measure_tags(struct store *store, const char *name, const struct store_names *tags,
-                       usage_tag_function *visit, void *object, struct usage *ret,
+                       const struct usage_options *options, struct usage *ret,
                        struct usage *ret_rest, struct usage *ret_total, struct error *err)
 {
-    CLEANUP(usage_ledger_done) struct usage_ledger ledger = {.store = store};
+    CLEANUP(usage_ledger_done) struct usage_ledger ledger = new_ledger(store, options);
     CLEANUP_FREE struct usage *usages = calloc(tags->count + 1, sizeof(*usages));
-    const struct tags_job job = {&ledger, name, visit, object};
+    const struct tags_job job = {&ledger, name, options};
     int r = usages ? 0 : error_set_oom(err);
 
     *ret_total = (struct usage){0};
-    for (size_t i = 0; r == 0 && i < tags->count; i++)
+    for (size_t i = 0; r == 0 && i < tags->count; i++) {
+        usage_ledger_show(&ledger, "tags", i, tags->count);
         r = add_tag(&job, tags->items[i], i, err);
+    }
     usage_ledger_tidy(&ledger);
     if (r == 0)
         r = add_rest(&ledger, name, tags->count, err);

@@ -52,7 +52,7 @@ static void note_wrong(struct verification *verification, const struct key *link
 /* Whether a failure concerns only one key, so that the rest can be verified. */
 static bool is_of_one(int r)
 {
-    return r < 0 && r != -ENOMEM && r != -EMFILE && r != -ENFILE;
+    return r < 0 && !store_is_general_failure(r);
 }
 
 /* A prefix that cannot be listed is reported and counts as empty. */
@@ -195,6 +195,12 @@ static int read_link(struct verification *verification, const struct key *link, 
     return r == 0 ? 0 : r > 0 || is_of_one(r) ? STORE_NOT_FOUND : r;
 }
 
+static void show_link(struct verification *verification)
+{
+    verification->progress.part_done++;
+    show_progress(verification);
+}
+
 /* Checks a link below a prefix that a digest names. kind says what the bytes are. */
 static int verify_link(struct verification *verification, const char *name, const char *kind,
                        const struct key *link, const struct digest *digest, struct error *err)
@@ -202,8 +208,10 @@ static int verify_link(struct verification *verification, const char *name, cons
     struct storage_object object;
     struct digest canonical;
     struct key data;
-    int r = read_link(verification, link, &canonical, err);
+    int r;
 
+    show_link(verification);
+    r = read_link(verification, link, &canonical, err);
     if (r != 0)
         return r < 0 ? r : 0;
     if (canonical.algorithm != DIGEST_SHA256 ||
@@ -259,6 +267,7 @@ static int verify_tags_of(struct verification *verification, const char *name, s
         struct key link = key_tag_current(name, tags.entries[i]->name);
         struct digest digest, canonical;
 
+        show_link(verification);
         r = read_link(verification, &link, &digest, err);
         if (r == 0)
             r = store_find_revision(verification->store, name, &digest, STORE_MAY_WAIT, &canonical,
@@ -299,10 +308,12 @@ static int verify_repositories(struct verification *verification, struct error *
             names.unreadable, words_plural(names.unreadable, "directory", "directories"));
     }
 
-    verification->progress =
-        (struct progress){.step = "checking links", .unit = "repositories", .total = names.count};
+    verification->progress = (struct progress){.step = "checking links",
+                                               .unit = "repositories",
+                                               .total = names.count,
+                                               .part_unit = "links"};
     for (; r == 0 && verification->progress.done < names.count; verification->progress.done++) {
-        show_progress(verification);
+        verification->progress.part_done = 0;
         r = verify_repository(verification, names.items[verification->progress.done], err);
     }
     return r;

@@ -13,8 +13,9 @@
 #include <stdlib.h>
 
 #include "common/file.h"
+#include "registry/x509/chain.h"
 
-enum { CHAIN_MAX = 16, FILE_MAX = 1 << 20 };
+enum { FILE_MAX = 1 << 20 };
 
 static gnutls_x509_trust_list_t current;
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
@@ -70,50 +71,27 @@ void client_ca_unload(void)
 
 /* --- in the handshake ---------------------------------------------------------------------- */
 
-struct chain {
-    gnutls_x509_crt_t certificates[CHAIN_MAX];
-    unsigned count;
-};
-
-static void chain_done(struct chain *chain)
-{
-    for (unsigned i = 0; i < chain->count; i++)
-        gnutls_x509_crt_deinit(chain->certificates[i]);
-}
-
-static int take_chain(gnutls_session_t session, struct chain *ret)
+static int take_chain(gnutls_session_t session, struct x509_chain *ret)
 {
     unsigned count = 0;
     const gnutls_datum_t *shown = gnutls_certificate_get_peers(session, &count);
+    int r = 0;
 
-    if (!shown || count == 0 || count > CHAIN_MAX ||
-        gnutls_certificate_type_get(session) != GNUTLS_CRT_X509)
+    if (!shown || count == 0 || gnutls_certificate_type_get(session) != GNUTLS_CRT_X509)
         return -EINVAL;
-    for (; ret->count < count; ret->count++) {
-        gnutls_x509_crt_t *certificate = &ret->certificates[ret->count];
-
-        if (gnutls_x509_crt_init(certificate) < 0)
-            return -ENOMEM;
-        if (gnutls_x509_crt_import(*certificate, &shown[ret->count], GNUTLS_X509_FMT_DER) < 0) {
-            gnutls_x509_crt_deinit(*certificate);
-            return -EINVAL;
-        }
-    }
-    return 0;
+    for (unsigned i = 0; r == 0 && i < count; i++)
+        r = x509_chain_add(ret, &shown[i]);
+    return r;
 }
 
 /* Returns GnuTLS's status bits; 0: the chain is valid. */
-static unsigned verify_chain(struct chain *chain)
+static unsigned verify_chain(const struct x509_chain *chain)
 {
-    gnutls_typed_vdata_st for_clients = {
-        .type = GNUTLS_DT_KEY_PURPOSE_OID, .data = (unsigned char *)GNUTLS_KP_TLS_WWW_CLIENT,
-    };
-    unsigned status = GNUTLS_CERT_INVALID;
+    unsigned status;
     int r;
 
     pthread_rwlock_rdlock(&lock);
-    r = gnutls_x509_trust_list_verify_crt2(current, chain->certificates, chain->count, &for_clients,
-                                           1, 0, &status, NULL);
+    r = x509_chain_verify(chain, current, GNUTLS_KP_TLS_WWW_CLIENT, &status);
     pthread_rwlock_unlock(&lock);
     return r < 0 ? GNUTLS_CERT_INVALID : status;
 }
@@ -133,7 +111,7 @@ static gnutls_alert_description_t alert_for(unsigned status)
  */
 static int verify(gnutls_session_t session)
 {
-    CLEANUP(chain_done) struct chain chain = {0};
+    CLEANUP(x509_chain_done) struct x509_chain chain = {0};
     unsigned status = take_chain(session, &chain) < 0 ? GNUTLS_CERT_INVALID : verify_chain(&chain);
 
     if (status == 0)
@@ -149,9 +127,13 @@ static int verify_if_given(gnutls_session_t session)
     return gnutls_certificate_get_peers(session, &count) && count > 0 ? verify(session) : 0;
 }
 
-void client_ca_demand(struct gnutls_session_int *session, bool is_optional)
+void client_ca_set_demand(struct gnutls_session_int *session, enum client_ca_demand demand)
 {
-    gnutls_certificate_server_set_request(session,
-                                          is_optional ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_REQUIRE);
-    gnutls_session_set_verify_function(session, is_optional ? verify_if_given : verify);
+    if (demand == CLIENT_CA_NONE)
+        return;
+    gnutls_certificate_server_set_request(session, demand == CLIENT_CA_OPTIONAL
+                                                       ? GNUTLS_CERT_REQUEST
+                                                       : GNUTLS_CERT_REQUIRE);
+    gnutls_session_set_verify_function(session,
+                                       demand == CLIENT_CA_OPTIONAL ? verify_if_given : verify);
 }

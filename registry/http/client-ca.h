@@ -1,6 +1,5 @@
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/error.h"
@@ -22,9 +21,15 @@ void client_ca_unload(void);
 
 struct gnutls_session_int;
 
+/* What the server demands of clients during the handshake. */
+enum client_ca_demand {
+    CLIENT_CA_NONE,
+    CLIENT_CA_OPTIONAL, /* a client without a certificate is served, too */
+    CLIENT_CA_REQUIRED,
+};
+
 /*
  * Makes the handshake of this session, which has not begun, ask for a certificate. The handshake
  * fails if no authority has signed it, if it is not valid now, or if it is not for clients.
- * is_optional: a client without a certificate is served, too.
  */
-void client_ca_demand(struct gnutls_session_int *session, bool is_optional);
+void client_ca_set_demand(struct gnutls_session_int *session, enum client_ca_demand demand);

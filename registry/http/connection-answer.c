@@ -1,7 +1,7 @@
 /*
  * Sends the answer. The head and a small body are sent with one call. A large body is sent with
- * sendfile(2) if it is a range of a file and TLS is off. Otherwise it is sent a block at a time,
- * through a buffer that the connections of a loop share.
+ * sendfile(2) if it is a range of a file and TLS is off, or from the memory of its source.
+ * Otherwise it is sent a block at a time, through a buffer that the connections of a loop share.
  */
 #include <errno.h>
 #include <string.h>
@@ -14,6 +14,7 @@
 enum {
     SENDFILE_MAX = 512 << 10, /* bytes between checks of the clock */
     SENDFILE_MIN = 16 << 10, /* a smaller body is sent with the head */
+    BORROW_MAX = 256 << 10, /* as SENDFILE_MAX, for bytes that are copied to the socket */
 };
 
 /* The source has no bytes yet. Not -EAGAIN, which stands for a full socket. */
@@ -167,6 +168,31 @@ static ssize_t send_block(struct connection *connection)
     return r < 0 ? r : (ssize_t)(connection->sent - before);
 }
 
+/* Sends bytes from the source's own memory. -EOPNOTSUPP if it lends nothing. */
+static ssize_t send_borrowed(struct connection *connection)
+{
+    uint64_t left = connection->body_size - connection->sent;
+    const void *data;
+    ssize_t n = response_borrow(&connection->response, connection->sent,
+                                left < BORROW_MAX ? (size_t)left : BORROW_MAX, &data);
+
+    if (n == -EAGAIN)
+        return SOURCE_WAITS;
+    if (n <= 0) /* the source is shorter than the length in the head */
+        return n < 0 ? n : -EIO;
+    n = connection_write_some(connection, data, (size_t)n);
+    if (n > 0)
+        connection->sent += (uint64_t)n;
+    return n;
+}
+
+static ssize_t send_piece(struct connection *connection)
+{
+    ssize_t n = send_borrowed(connection);
+
+    return n == -EOPNOTSUPP ? send_block(connection) : n;
+}
+
 /*
  * Sends more of the body. Returns 0 at its end, 1 if the connection's turn is over, SOURCE_WAITS or
  * -errno.
@@ -177,8 +203,12 @@ static int send_more(struct connection *connection)
     int file = find_file(connection, &range), r = connection_flush(connection);
 
     while (r == 0 && connection->sent < connection->body_size) {
-        ssize_t n = file >= 0 ? send_file(connection, file, &range) : send_block(connection);
+        ssize_t n = file >= 0 ? send_file(connection, file, &range) : send_piece(connection);
 
+        if (n == -EIO && file >= 0) { /* the source may have the bytes elsewhere, too */
+            file = -1;
+            continue;
+        }
         if (n < 0)
             return (int)n;
         if (loop_is_turn_over(connection->loop))

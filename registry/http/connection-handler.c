@@ -55,16 +55,20 @@ static void repeat_call(struct connection *connection)
     connection->request.is_on_worker = false;
 }
 
-static void run_call(struct connection *connection, bool is_stopping)
+/* A server that stops does not start new work. */
+static void run_call(struct connection *connection)
 {
     const struct response_source *source = &connection->response.source;
+    bool is_stopping = server_is_stopping(connection->loop->server);
 
-    if (connection->call == CALL_SOURCE && !is_stopping)
-        source->wait(source->object);
-    else if (connection->call != CALL_SOURCE && !is_stopping)
-        repeat_call(connection);
-    else if (connection->call != CALL_SOURCE) /* a server that stops does not start new work */
+    if (connection->call == CALL_SOURCE) {
+        if (!is_stopping)
+            source->wait(source->object);
+    } else if (is_stopping) {
         refuse_busy(connection, "the server is stopping");
+    } else {
+        repeat_call(connection);
+    }
 }
 
 static void run_job(struct job *job)
@@ -73,7 +77,7 @@ static void run_job(struct job *job)
         (struct connection *)((char *)job - offsetof(struct connection, job));
     struct server *server = connection->loop->server;
 
-    run_call(connection, __atomic_load_n(&server->is_stopping, __ATOMIC_SEQ_CST));
+    run_call(connection);
     loop_resume(connection->loop, connection);
     __atomic_sub_fetch(&server->handed_over, 1, __ATOMIC_SEQ_CST);
 }
@@ -86,7 +90,7 @@ static int submit(struct connection *connection)
 
     connection->job = (struct job){.run = run_job};
     __atomic_add_fetch(&server->handed_over, 1, __ATOMIC_SEQ_CST);
-    if (!__atomic_load_n(&server->is_stopping, __ATOMIC_SEQ_CST) &&
+    if (!server_is_stopping(server) &&
         worker_pool_submit(request->pool, &request->owner, request->delay_ms, &connection->job) ==
             0)
         return 0;
@@ -108,12 +112,39 @@ static enum step hand_over(struct connection *connection)
     return after_result(connection);
 }
 
+/* The connection does not belong to this thread after loop_resume(). */
+static void on_source_ready(void *object)
+{
+    struct connection *connection = object;
+    struct server *server = connection->loop->server;
+
+    loop_resume(connection->loop, connection);
+    __atomic_sub_fetch(&server->handed_over, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Returns whether the source is going to call on_source_ready(), or has called it. */
+static bool ask_for_notice(struct connection *connection)
+{
+    const struct response_source *source = &connection->response.source;
+    struct server *server = connection->loop->server;
+
+    if (!source->notify || server_is_stopping(server))
+        return false;
+    __atomic_add_fetch(&server->handed_over, 1, __ATOMIC_SEQ_CST);
+    if (source->notify(source->object, on_source_ready, connection))
+        return true;
+    __atomic_sub_fetch(&server->handed_over, 1, __ATOMIC_SEQ_CST);
+    return false;
+}
+
 enum step connection_wait_for_source(struct connection *connection)
 {
     if (connection_stash(connection) < 0)
         return connection_go(connection, STATE_CLOSED);
     connection->call = CALL_SOURCE;
     connection_go(connection, STATE_WORKER);
+    if (ask_for_notice(connection))
+        return STEP_WAIT;
     /* The head was sent, so a busy server can only end the connection. */
     return submit(connection) == 0 ? STEP_WAIT : connection_go(connection, STATE_CLOSED);
 }

@@ -33,6 +33,11 @@ int connection_flush(struct connection *connection)
     return 0;
 }
 
+ssize_t connection_write_some(struct connection *connection, const void *data, size_t size)
+{
+    return write_some(connection, data, size, 0);
+}
+
 static int keep(struct backlog *output, const char *data, size_t size)
 {
     if (backlog_reserve(output, size) < 0)

@@ -21,7 +21,8 @@ enum connection_state {
     STATE_BEGIN,     /* calls the handler's begin() */
     STATE_BODY,      /* receives the body and calls the handler's receive() */
     STATE_FINISH,    /* calls the handler's answer() */
-    STATE_WORKER, /* a worker runs one of these calls, or waits for more of the answer's source */
+    /* a worker runs one of these calls, or more of the answer's source is waited for */
+    STATE_WORKER,
     STATE_DISCARD,   /* receives the rest of a refused body; the response is set */
     STATE_ANSWER, /* formats the head of the answer and starts to send */
     STATE_SEND,      /* sends the rest */
@@ -151,7 +152,7 @@ enum step connection_give_piece(struct connection *connection, const struct chun
 /* Continues after the call in connection->call, whose result is in connection->result. */
 enum step connection_after_call(struct connection *connection);
 
-/* Lets a worker wait until the source of the answer can be read again. */
+/* Waits until the source of the answer can be read again: for its notice, or by a worker. */
 enum step connection_wait_for_source(struct connection *connection);
 
 /* --- connection-body.c ----------------------------------------------------------------------- */
@@ -191,6 +192,12 @@ int backlog_reserve(struct backlog *backlog, size_t size);
  * -errno. flags: 0 or MSG_MORE.
  */
 int connection_write(struct connection *connection, const void *data, size_t size, int flags);
+
+/*
+ * Sends as much of data as the socket accepts, and keeps nothing. Call it only if connection_flush()
+ * returned 0. The number of bytes, or -errno.
+ */
+ssize_t connection_write_some(struct connection *connection, const void *data, size_t size);
 
 /* Sends what connection_write() kept. 0 or -errno. */
 int connection_flush(struct connection *connection);

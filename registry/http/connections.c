@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/condition.h"
 #include "common/monotonic.h"
 #include "common/random.h"
 #include "common/client-network.h"
@@ -325,10 +326,7 @@ static void *watch(void *argument)
     pthread_setname_np(pthread_self(), "watcher");
     pthread_mutex_lock(&connections->lock);
     while (!connections->is_ending) {
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += TICK_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
+        until = condition_deadline(TICK_MS);
         if (pthread_cond_timedwait(&connections->end, &connections->lock, &until) == ETIMEDOUT)
             end_overdue(connections);
     }
@@ -354,7 +352,6 @@ int connections_new(const struct connection_limits *limits, struct connections *
                     struct error *err)
 {
     struct connections *connections = calloc(1, sizeof(*connections));
-    pthread_condattr_t attributes;
     int r;
 
     if (!connections)
@@ -362,10 +359,7 @@ int connections_new(const struct connection_limits *limits, struct connections *
     connections->limits = *limits;
     random_bytes(&connections->seed, sizeof(connections->seed));
     pthread_mutex_init(&connections->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&connections->end, &attributes);
-    pthread_condattr_destroy(&attributes);
+    condition_init(&connections->end);
     r = start_watcher(connections);
     if (r < 0) {
         connections_free(connections);

@@ -103,14 +103,11 @@ void request_get_origin(const struct request *request, char *ret_origin, size_t 
         snprintf(ret_origin, size, "%s://%s", scheme, asked);
 }
 
-void request_get_own_origin(const struct request *request, bool trusts_proxy, char *ret_origin,
-                            size_t size)
+void request_get_direct_origin(const struct request *request, char *ret_origin, size_t size)
 {
     const char *asked = request_get_header(request, "Host");
 
     ret_origin[0] = '\0';
-    if (trusts_proxy)
-        request_get_origin(request, ret_origin, size);
-    else if (asked && is_host(asked))
+    if (asked && is_host(asked))
         snprintf(ret_origin, size, "%s://%s", request->is_tls ? "https" : "http", asked);
 }

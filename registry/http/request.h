@@ -53,9 +53,5 @@ int request_join_header(const struct request *request, const char *name, char *r
  */
 void request_get_origin(const struct request *request, char *ret_origin, size_t size);
 
-/*
- * Like request_get_origin(), for URLs to which clients send secrets: it uses a proxy's headers only
- * if the proxy is trusted, and otherwise the Host header and the connection.
- */
-void request_get_own_origin(const struct request *request, bool trusts_proxy, char *ret_origin,
-                            size_t size);
+/* Like request_get_origin(), but from the Host header and the connection only. */
+void request_get_direct_origin(const struct request *request, char *ret_origin, size_t size);

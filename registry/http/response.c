@@ -364,3 +364,16 @@ ssize_t response_read(struct response *response, uint64_t offset, void *ret_data
     }
     return 0;
 }
+
+ssize_t response_borrow(struct response *response, uint64_t offset, size_t size,
+                        const void **ret_data)
+{
+    const struct response_source *source = &response->source;
+    struct response_range range;
+
+    if (!source->borrow || !response_get_range(response, &range))
+        return -EOPNOTSUPP;
+    if (size > range.size - offset)
+        size = (size_t)(range.size - offset);
+    return source->borrow(source->object, range.first + offset, size, ret_data);
+}

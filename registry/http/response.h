@@ -20,6 +20,16 @@ struct response_source {
     ssize_t (*read)(void *object, uint64_t offset, void *ret_data, size_t size);
     /* Called after -EAGAIN on a worker of request->pool: waits. NULL: read() never answers that. */
     void (*wait)(void *object);
+    /*
+     * Called after -EAGAIN on the event thread: has ready(ready_object) called once, on any thread,
+     * when read() can go on. Returns false if only wait() can help. May be NULL.
+     */
+    bool (*notify)(void *object, void (*ready)(void *object), void *ready_object);
+    /*
+     * As read(), but lends the bytes until the next call. -EOPNOTSUPP if it lends nothing. May be
+     * NULL.
+     */
+    ssize_t (*borrow)(void *object, uint64_t offset, size_t size, const void **ret_data);
     int (*get_fd)(void *object); /* a file with the same bytes, borrowed; -1: none. May be NULL */
     void (*close)(void *object);
 };
@@ -86,6 +96,13 @@ bool response_get_range(const struct response *response, struct response_range *
  * -errno.
  */
 ssize_t response_read(struct response *response, uint64_t offset, void *ret_data, size_t size);
+
+/*
+ * Like response_read(), but lends the bytes until the next call. -EOPNOTSUPP if the body is not a
+ * single range of a source that lends.
+ */
+ssize_t response_borrow(struct response *response, uint64_t offset, size_t size,
+                        const void **ret_data);
 
 /* Calls each(name, value) for every header, in the order they were added. */
 void response_for_each_header(const struct response *response,

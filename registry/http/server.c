@@ -28,8 +28,7 @@ static int start_tls(struct server *server, struct error *err)
         return 0;
     return tls_context_new(&(struct tls_options){
         .is_tls13_only = options->is_tls13_only,
-        .demands_client = options->demands_client,
-        .is_client_optional = options->is_client_optional,
+        .demand = options->demand,
     }, &server->tls, err);
 }
 
@@ -107,10 +106,10 @@ static void for_each_loop(struct server *server, void (*each)(struct loop *loop)
  */
 static void stop_loops(struct server *server, unsigned timeout_ms)
 {
-    __atomic_store_n(&server->is_draining, true, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&server->state, SERVER_DRAINING, __ATOMIC_SEQ_CST);
     for_each_loop(server, loop_wake);
     wait_for_none(&server->under_way, timeout_ms);
-    __atomic_store_n(&server->is_stopping, true, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&server->state, SERVER_STOPPING, __ATOMIC_SEQ_CST);
     if (server->options.handler->hurry)
         server->options.handler->hurry(server->options.handler->context);
     wait_for_none(&server->handed_over, UINT_MAX);

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 
 #include "common/error.h"
+#include "registry/http/client-ca.h"
 #include "registry/http/connections.h"
 #include "registry/http/handler.h"
 #include "registry/http/listen.h"
@@ -23,9 +24,7 @@ struct server_options {
 
     bool is_tls; /* with the certificate that tls_load() has loaded */
     bool is_tls13_only;
-    /* clients need a certificate of the authorities that client_ca_load() has loaded */
-    bool demands_client;
-    bool is_client_optional; /* a client without a certificate is served, too */
+    enum client_ca_demand demand; /* by the authorities that client_ca_load() has loaded */
 
     const struct http_handler *handler; /* borrowed */
     const struct server_header *headers; /* added to every answer */

@@ -168,8 +168,7 @@ static int set_up(struct tls_session *session, const struct tls_context *context
     gnutls_transport_set_pull_function(session->session, pull);
     gnutls_transport_set_push_function(session->session, push);
     gnutls_handshake_set_timeout(session->session, GNUTLS_INDEFINITE_TIMEOUT);
-    if (context->options.demands_client)
-        client_ca_demand(session->session, context->options.is_client_optional);
+    client_ca_set_demand(session->session, context->options.demand);
     return 0;
 }
 

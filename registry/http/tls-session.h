@@ -6,6 +6,7 @@
 
 #include "common/error.h"
 #include "common/macros.h"
+#include "registry/http/client-ca.h"
 #include "registry/http/event-socket.h"
 
 /*
@@ -17,9 +18,7 @@ struct tls_session;
 
 struct tls_options {
     bool is_tls13_only;
-    /* clients need a certificate of the authorities that client_ca_load() has loaded */
-    bool demands_client;
-    bool is_client_optional; /* a client without a certificate is served, too */
+    enum client_ca_demand demand; /* by the authorities that client_ca_load() has loaded */
 };
 
 /* 0 with *ret, owned by the caller (tls_context_free), or negative. */

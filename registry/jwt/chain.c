@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base64.h"
+#include "registry/x509/chain.h"
 
 enum { CERTIFICATE_MAX = 16384 }; /* in base64 */
 
@@ -45,17 +46,6 @@ int jwt_roots_new(const char *source, const void *text, size_t size, struct jwt_
 
 /* --- a chain ---------------------------------------------------------------------------- */
 
-struct chain {
-    gnutls_x509_crt_t certificates[JWT_CHAIN_MAX];
-    unsigned count;
-};
-
-static void chain_done(struct chain *chain)
-{
-    for (unsigned i = 0; i < chain->count; i++)
-        gnutls_x509_crt_deinit(chain->certificates[i]);
-}
-
 /* DER in base64 with the usual alphabet and padding. */
 static int decode_certificate(const char *text, unsigned char *ret_der, size_t *ret_size)
 {
@@ -72,10 +62,9 @@ static int decode_certificate(const char *text, unsigned char *ret_der, size_t *
     return base64url_decode(translated, size, ret_der, ret_size) < 0 ? JWT_CHAIN_INVALID : 0;
 }
 
-static int add_certificate(struct chain *chain, const struct json *item)
+static int add_certificate(struct x509_chain *chain, const struct json *item)
 {
     unsigned char der[CERTIFICATE_MAX / 4 * 3];
-    gnutls_x509_crt_t *certificate = &chain->certificates[chain->count];
     gnutls_datum_t datum = {.data = der};
     size_t size = 0;
     int r;
@@ -86,27 +75,21 @@ static int add_certificate(struct chain *chain, const struct json *item)
     if (r != 0)
         return r;
     datum.size = (unsigned)size;
-    if (gnutls_x509_crt_init(certificate) < 0)
-        return -ENOMEM;
-    chain->count++;
-    return gnutls_x509_crt_import(*certificate, &datum, GNUTLS_X509_FMT_DER) < 0 ? JWT_CHAIN_INVALID
-                                                                                 : 0;
+    r = x509_chain_add(chain, &datum);
+    return r == -EINVAL ? JWT_CHAIN_INVALID : r;
 }
 
-static int verify_chain(struct chain *chain, const struct jwt_roots *roots)
+static int verify_chain(const struct x509_chain *chain, const struct jwt_roots *roots)
 {
-    unsigned status = GNUTLS_CERT_INVALID;
-    int r = gnutls_x509_trust_list_verify_crt2(roots->list, chain->certificates, chain->count, NULL,
-                                               0, 0, &status, NULL);
+    unsigned status;
+    int r = x509_chain_verify(chain, roots->list, NULL, &status);
 
-    if (r == GNUTLS_E_MEMORY_ERROR)
-        return -ENOMEM;
-    return r < 0 || status != 0 ? JWT_CHAIN_INVALID : 0;
+    return r == 0 && status != 0 ? JWT_CHAIN_INVALID : r;
 }
 
 int jwt_chain_get_key(const struct json *x5c, const struct jwt_roots *roots, struct jwt_key **ret)
 {
-    CLEANUP(chain_done) struct chain chain = {0};
+    CLEANUP(x509_chain_done) struct x509_chain chain = {0};
     const char *why;
     int r = 0;
 

@@ -27,10 +27,11 @@ const struct jwt_curve *jwt_curve_of_algorithm(enum jwt_algorithm algorithm)
     return NULL;
 }
 
-const struct jwt_curve *jwt_curve_of_name(const char *name, bool is_edwards)
+const struct jwt_curve *jwt_curve_of_name(enum jwt_curve_kind kind, const char *name)
 {
     for (size_t i = 0; name && i < ARRAY_SIZE(curves); i++)
-        if ((curves[i].algorithm == JWT_EDDSA) == is_edwards && strcmp(curves[i].name, name) == 0)
+        if ((curves[i].algorithm == JWT_EDDSA) == (kind == JWT_CURVE_EDDSA) &&
+            strcmp(curves[i].name, name) == 0)
             return &curves[i];
     return NULL;
 }

@@ -18,5 +18,8 @@ struct jwt_curve {
 const struct jwt_curve *jwt_curve_find(gnutls_ecc_curve_t curve);
 const struct jwt_curve *jwt_curve_of_algorithm(enum jwt_algorithm algorithm);
 
-/* name may be NULL. is_edwards: a curve for EdDSA, otherwise one for ECDSA. */
-const struct jwt_curve *jwt_curve_of_name(const char *name, bool is_edwards);
+/* The kinds of curves, which JWKs call EC and OKP. */
+enum jwt_curve_kind { JWT_CURVE_ECDSA, JWT_CURVE_EDDSA };
+
+/* name may be NULL. */
+const struct jwt_curve *jwt_curve_of_name(enum jwt_curve_kind kind, const char *name);

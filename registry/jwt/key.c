@@ -190,11 +190,12 @@ static int import_rsa(const struct json *jwk, gnutls_pubkey_t key, const char **
                : 0;
 }
 
-static int import_curve(const struct json *jwk, bool is_edwards, gnutls_pubkey_t key,
+static int import_curve(const struct json *jwk, enum jwt_curve_kind kind, gnutls_pubkey_t key,
                         const char **ret_why)
 {
     const struct jwt_curve *curve =
-        jwt_curve_of_name(json_get_text(json_find(jwk, "crv")), is_edwards);
+        jwt_curve_of_name(kind, json_get_text(json_find(jwk, "crv")));
+    bool has_y = kind == JWT_CURVE_ECDSA;
     struct number x, y;
     gnutls_datum_t x_datum, y_datum;
 
@@ -202,13 +203,12 @@ static int import_curve(const struct json *jwk, bool is_edwards, gnutls_pubkey_t
         return unusable(ret_why, "its curve is not supported");
     if (read_number(jwk, "x", &x) < 0 || x.size != curve->coordinate_size)
         return unusable(ret_why, "its x does not have the size of a coordinate");
-    if (!is_edwards && (read_number(jwk, "y", &y) < 0 || y.size != curve->coordinate_size))
+    if (has_y && (read_number(jwk, "y", &y) < 0 || y.size != curve->coordinate_size))
         return unusable(ret_why, "its y does not have the size of a coordinate");
     x_datum = datum_of(&x);
-    if (!is_edwards)
+    if (has_y)
         y_datum = datum_of(&y);
-    return gnutls_pubkey_import_ecc_raw(key, curve->curve, &x_datum, is_edwards ? NULL : &y_datum) <
-                   0
+    return gnutls_pubkey_import_ecc_raw(key, curve->curve, &x_datum, has_y ? &y_datum : NULL) < 0
                ? unusable(ret_why, "it is not a point of its curve")
                : 0;
 }
@@ -220,9 +220,9 @@ static int import_jwk(const struct json *jwk, gnutls_pubkey_t key, const char **
     if (type && strcmp(type, "RSA") == 0)
         return import_rsa(jwk, key, ret_why);
     if (type && strcmp(type, "EC") == 0)
-        return import_curve(jwk, false, key, ret_why);
+        return import_curve(jwk, JWT_CURVE_ECDSA, key, ret_why);
     if (type && strcmp(type, "OKP") == 0)
-        return import_curve(jwk, true, key, ret_why);
+        return import_curve(jwk, JWT_CURVE_EDDSA, key, ret_why);
     return unusable(ret_why, "its type is not supported; supported are RSA, EC and OKP");
 }
 

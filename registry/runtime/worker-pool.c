@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "common/condition.h"
 #include "common/monotonic.h"
 
 enum { STACK_SIZE = 512 << 10, NAME_SIZE = 16 };
@@ -60,8 +61,8 @@ int worker_pool_submit(struct worker_pool *pool, const struct job_owner *owner, 
 static void wait_for_work(struct worker_pool *pool)
 {
     uint64_t due_ms = job_queue_get_due(pool->queue);
-    struct timespec due = {.tv_sec = (time_t)(due_ms / 1000),
-                           .tv_nsec = (long)(due_ms % 1000) * 1000000};
+    struct timespec due = {.tv_sec = (time_t)(due_ms / MS_PER_S),
+                           .tv_nsec = (long)(due_ms % MS_PER_S) * NS_PER_MS};
 
     if (due_ms == UINT64_MAX || pool->has_timekeeper) {
         pthread_cond_wait(&pool->has_work, &pool->mutex);
@@ -164,13 +165,8 @@ static int start_workers(struct worker_pool *pool, const char *name, unsigned th
 
 static void init_locks(struct worker_pool *pool)
 {
-    pthread_condattr_t attributes;
-
     pthread_mutex_init(&pool->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&pool->has_work, &attributes);
-    pthread_condattr_destroy(&attributes);
+    condition_init(&pool->has_work);
 }
 
 int worker_pool_start(const char *name, unsigned threads, unsigned queue_max, int niceness,

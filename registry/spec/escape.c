@@ -6,32 +6,26 @@
 #include "registry/spec/escape.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
-static bool is_unreserved(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c && strchr("-._~", c));
-}
+#include "common/percent.h"
 
 static int escape(const char *text, size_t size, const char *also, char *ret_text, size_t ret_size)
 {
-    static const char digits[] = "0123456789ABCDEF";
     size_t at = 0;
 
     for (size_t i = 0; i < size; i++) {
-        unsigned char byte = (unsigned char)text[i];
-        bool is_kept = is_unreserved(text[i]) || (byte && strchr(also, text[i]));
+        bool is_kept = percent_is_unreserved(text[i]) || (text[i] && strchr(also, text[i]));
 
-        if (ret_size < at + (is_kept ? 2 : 4)) /* with the NUL */
+        if (ret_size < at + (is_kept ? 1 : PERCENT_SIZE) + 1) /* with the NUL */
             return -E2BIG;
         if (is_kept) {
             ret_text[at++] = text[i];
-            continue;
+        } else {
+            percent_encode(text[i], ret_text + at);
+            at += PERCENT_SIZE;
         }
-        ret_text[at++] = '%';
-        ret_text[at++] = digits[byte >> 4];
-        ret_text[at++] = digits[byte & 0xF];
     }
     if (ret_size < at + 1)
         return -E2BIG;
@@ -59,14 +53,16 @@ static int value_of(char c)
 }
 
 /* Decodes one byte and advances *at, which must be before end. Returns the byte, or -EINVAL. */
-static int decode_one(const char **at, const char *end, bool is_plus_space)
+static int decode_one(const char **at, const char *end, enum escape_part part)
 {
     const char *text = *at;
     int high, low;
 
     *at += *text == '%' ? 3 : 1;
+    if (*text == '+' && part == ESCAPE_QUERY)
+        return ' ';
     if (*text != '%')
-        return *text == '+' && is_plus_space ? ' ' : *text ? (unsigned char)*text : -EINVAL;
+        return *text ? (unsigned char)*text : -EINVAL;
     if (end - text < 3)
         return -EINVAL;
     high = value_of(text[1]);
@@ -74,14 +70,14 @@ static int decode_one(const char **at, const char *end, bool is_plus_space)
     return high < 0 || low < 0 || (high == 0 && low == 0) ? -EINVAL : high * 16 + low;
 }
 
-int escape_decode(const char *text, size_t size, bool is_plus_space, char *ret_text,
+int escape_decode(const char *text, size_t size, enum escape_part part, char *ret_text,
                   size_t ret_size)
 {
     const char *end = text + size;
     size_t written = 0;
 
     while (text < end) {
-        int byte = decode_one(&text, end, is_plus_space);
+        int byte = decode_one(&text, end, part);
 
         if (byte < 0)
             return byte;
@@ -101,7 +97,7 @@ static bool is_key(const char *text, size_t size, const char *key)
     const char *end = text + size;
 
     while (text < end) {
-        int byte = decode_one(&text, end, true);
+        int byte = decode_one(&text, end, ESCAPE_QUERY);
 
         if (byte <= 0 || byte != (unsigned char)*key++)
             return false;
@@ -121,7 +117,7 @@ int escape_find_next(const char **query, const char *key, char *ret_value, size_
         at = end + (*end == '&');
         *query = at;
         if (is_found)
-            return escape_decode(value, (size_t)(end - value), true, ret_value, ret_size);
+            return escape_decode(value, (size_t)(end - value), ESCAPE_QUERY, ret_value, ret_size);
     }
     return -ENOENT;
 }

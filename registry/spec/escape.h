@@ -1,6 +1,5 @@
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/macros.h"
@@ -21,8 +20,11 @@ int escape_query(const char *text, size_t size, char *ret_text, size_t ret_size)
 /* Escapes a path: like escape_query(), but '/', ':' and '@' stay. */
 int escape_path(const char *text, size_t size, char *ret_text, size_t ret_size) MUST_USE;
 
+/* The part of a URL; in a query, '+' stands for a space. */
+enum escape_part { ESCAPE_PATH, ESCAPE_QUERY };
+
 /* Decodes escapes. 0, -E2BIG, or -EINVAL (an escape without two hexadecimal digits, or a NUL). */
-int escape_decode(const char *text, size_t size, bool is_plus_space, char *ret_text,
+int escape_decode(const char *text, size_t size, enum escape_part part, char *ret_text,
                   size_t ret_size) MUST_USE;
 
 /* Finds the value of the first such key in a query. 0, -ENOENT, or like escape_decode(). */

@@ -153,7 +153,7 @@ void route_parse(const char *path, size_t size, struct route *ret)
 {
     static const struct { const char *path; enum route_kind kind; } fixed[] = {
         {"/", ROUTE_ROOT}, {"/healthz", ROUTE_HEALTH}, {"/token", ROUTE_TOKEN},
-        {"/v2", ROUTE_BASE_REDIRECT},
+        {"/token/revoke", ROUTE_TOKEN_REVOKE}, {"/v2", ROUTE_BASE_REDIRECT},
         {"/v2/", ROUTE_BASE}, {"/v2/_catalog", ROUTE_CATALOG},
         {"", ROUTE_PAGE_REDIRECT}, {"/v2/_page/self", ROUTE_PAGE_SELF},
         {"/v2/_page/repositories", ROUTE_PAGE_REPOSITORIES},
@@ -186,7 +186,7 @@ bool route_is_of_page(enum route_kind kind)
 void route_parse_escaped(const char *path, size_t size, struct route *ret)
 {
     char decoded[LONGEST_PATH];
-    int r = escape_decode(path, size, false, decoded, sizeof(decoded));
+    int r = escape_decode(path, size, ESCAPE_PATH, decoded, sizeof(decoded));
 
     *ret = (struct route){.kind = r == -E2BIG ? ROUTE_NAME_INVALID : ROUTE_NONE};
     if (r == 0)

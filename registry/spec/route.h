@@ -15,6 +15,7 @@ enum route_kind {
     ROUTE_ROOT,                 /* / */
     ROUTE_HEALTH,               /* /healthz */
     ROUTE_TOKEN,                /* /token */
+    ROUTE_TOKEN_REVOKE,         /* /token/revoke */
     ROUTE_BASE_REDIRECT,        /* /v2 */
     ROUTE_BASE,                 /* /v2/ */
     ROUTE_CATALOG,              /* /v2/_catalog */

@@ -67,6 +67,15 @@ static int measured_list(struct storage *storage, const char *prefix, const char
                   storage_list(inner_of(storage), prefix, after, limit, ret, err));
 }
 
+static int measured_list_keys(struct storage *storage, const char *prefix, const char *after,
+                              size_t limit, struct storage_list *ret, struct error *err)
+{
+    int64_t begin_us = monotonic_us();
+
+    return report(storage, STORAGE_ACTION_LIST, begin_us,
+                  storage_list_keys(inner_of(storage), prefix, after, limit, ret, err));
+}
+
 static int measured_write(struct storage *storage, const struct storage_step *steps, size_t count,
                           struct error *err)
 {
@@ -131,6 +140,21 @@ static void measured_count_cache(struct storage *storage, struct storage_cache_c
     storage_count_cache(inner_of(storage), ret);
 }
 
+static void measured_count_copies(struct storage *storage, struct storage_copy_counters *ret)
+{
+    storage_count_copies(inner_of(storage), ret);
+}
+
+static void measured_count_requests(struct storage *storage, struct storage_request_counters *ret)
+{
+    storage_count_requests(inner_of(storage), ret);
+}
+
+static void measured_end_at(struct storage *storage, int64_t moment_ms)
+{
+    storage_end_at(inner_of(storage), moment_ms);
+}
+
 static int measured_open(struct storage *storage, const char *key, enum storage_waiting waiting,
                          struct storage_reader **ret, struct storage_object *ret_object,
                          struct error *err)
@@ -138,10 +162,49 @@ static int measured_open(struct storage *storage, const char *key, enum storage_
     return storage_open(inner_of(storage), key, waiting, ret, ret_object, err);
 }
 
+static int measured_open_copy(struct storage *storage, const char *key,
+                              enum storage_waiting waiting, struct storage_reader **ret,
+                              struct storage_object *ret_object, struct error *err)
+{
+    return storage_open_copy(inner_of(storage), key, waiting, ret, ret_object, err);
+}
+
+static int measured_open_linked(struct storage *storage, const char *link, const char *key,
+                                enum storage_waiting waiting, struct storage_object *ret_link,
+                                struct storage_reader **ret, struct storage_object *ret_object,
+                                struct error *err)
+{
+    int64_t begin_us = monotonic_us();
+    int r;
+
+    if (inner_of(storage)->functions->open_linked)
+        return report(storage, STORAGE_ACTION_STAT, begin_us,
+                      storage_open_linked(inner_of(storage), link, key, waiting, ret_link, ret,
+                                          ret_object, err));
+    r = measured_head(storage, link, waiting, ret_link, err);
+    return r == 0 ? measured_open_copy(storage, key, waiting, ret, ret_object, err) : r;
+}
+
+static int measured_get_address(struct storage *storage, const char *key, const char *method,
+                                unsigned expires_s, char **ret, struct error *err)
+{
+    return storage_get_address(inner_of(storage), key, method, expires_s, ret, err);
+}
+
 static int measured_last_use(struct storage *storage, const char *key, int64_t *ret_ns,
                              struct error *err)
 {
     return storage_last_use(inner_of(storage), key, ret_ns, err);
+}
+
+static int measured_begin_collection(struct storage *storage, struct error *err)
+{
+    return storage_begin_collection(inner_of(storage), err);
+}
+
+static void measured_end_collection(struct storage *storage)
+{
+    storage_end_collection(inner_of(storage));
 }
 
 static int measured_used_since(struct storage *storage, const char *key, int64_t moment_s,
@@ -168,10 +231,15 @@ static int measured_upload_open(struct storage *storage, const char *key,
     return storage_upload_open(inner_of(storage), key, mode, patience_ms, ret, err);
 }
 
-static int measured_upload_head(struct storage *storage, const char *key, uint64_t *ret_size,
-                                struct error *err)
+static bool measured_dates_uploads(const struct storage *storage)
 {
-    return storage_upload_head(inner_of(storage), key, ret_size, err);
+    return storage_dates_uploads(((const struct measured *)storage)->inner);
+}
+
+static int measured_upload_head(struct storage *storage, const char *key, uint64_t *ret_size,
+                                int64_t *ret_started_s, struct error *err)
+{
+    return storage_upload_head(inner_of(storage), key, ret_size, ret_started_s, err);
 }
 
 static int measured_claim(struct storage *storage, const char *prefix, enum storage_claim_mode mode,
@@ -186,20 +254,30 @@ static const struct storage_functions measured_functions = {
     .now = measured_now,
     .is_remote = measured_is_remote,
     .count_cache = measured_count_cache,
+    .count_copies = measured_count_copies,
+    .count_requests = measured_count_requests,
+    .end_at = measured_end_at,
     .head = measured_head,
     .get = measured_get,
     .open = measured_open,
+    .open_copy = measured_open_copy,
+    .open_linked = measured_open_linked,
+    .get_address = measured_get_address,
     .list = measured_list,
+    .list_keys = measured_list_keys,
     .write = measured_write,
     .remove = measured_remove,
     .remove_if_unchanged = measured_remove_if_unchanged,
     .note = measured_note,
     .refresh = measured_refresh,
+    .begin_collection = measured_begin_collection,
+    .end_collection = measured_end_collection,
     .used_since = measured_used_since,
     .last_use = measured_last_use,
     .remove_unused = measured_remove_unused,
     .clean_up = measured_clean_up,
     .upload_open = measured_upload_open,
+    .dates_uploads = measured_dates_uploads,
     .upload_head = measured_upload_head,
     .claim = measured_claim,
 };

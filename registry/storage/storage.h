@@ -1,5 +1,6 @@
 #pragma once
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,6 +50,7 @@ struct storage_version {
 struct storage_object {
     uint64_t size; /* bytes */
     struct storage_version version;
+    bool is_verified; /* by open_copy(): these bytes match their digest */
 };
 
 /* One page of the names directly below a prefix, sorted. Free with storage_list_done(). */
@@ -62,6 +64,9 @@ struct storage_list {
     size_t count;
     bool has_more;
 };
+
+/* The most keys of one list_keys(). */
+enum { STORAGE_KEYS_MAX = 1000 };
 
 enum storage_condition {
     STORAGE_ALWAYS,
@@ -116,11 +121,35 @@ struct storage_upload_state {
     struct storage_version version;
 };
 
-enum storage_claim_mode { STORAGE_SHARED, STORAGE_ALONE };
+typedef void storage_ready(void *object);
+
+enum storage_claim_mode { STORAGE_SHARED, STORAGE_EXCLUSIVE };
 
 /* Reads that the backend's caches answered, and reads that they could not answer. */
 struct storage_cache_counters {
     uint64_t hits, misses;
+};
+
+/* A cache on a local disk, since the storage was opened. */
+struct storage_copy_counters {
+    bool is_enabled;
+    bool is_ready;         /* it serves blobs */
+    uint64_t hits, misses; /* blobs that were opened */
+    uint64_t fills;        /* blobs that were added */
+    uint64_t evictions;    /* blobs that were removed to make room */
+    uint64_t damaged;      /* blobs that were removed because they could not be read or were wrong */
+    uint64_t bytes;        /* of room that it takes now */
+};
+
+/* Requests to a remote storage since it was opened. */
+struct storage_request_counters {
+    uint64_t requests;  /* that were sent, with the retries */
+    uint64_t retries;   /* of these */
+    uint64_t failures;  /* of these: no answer, or one that says that the storage is not well */
+    uint64_t refused;   /* that were not sent, because the storage is down */
+    uint64_t renewals;  /* of the keys */
+    uint64_t renewal_failures;
+    bool is_down; /* it has not answered for a while, so requests fail at once */
 };
 
 /* A backend puts these at the beginning of its own structs. */
@@ -153,6 +182,19 @@ struct storage_functions {
     /* Counts since the storage was opened; zeros if the backend has no cache. */
     void (*count_cache)(struct storage *storage, struct storage_cache_counters *ret);
 
+    /* The same for a cache on a local disk. NULL if the backend has none. */
+    void (*count_copies)(struct storage *storage, struct storage_copy_counters *ret);
+
+    /* Waits for nothing. Zeros if the backend is not remote. */
+    void (*count_requests)(struct storage *storage, struct storage_request_counters *ret);
+
+    /*
+     * From that moment of monotonic_ms() on no operation waits for a network: what is in progress
+     * then fails with -ESHUTDOWN, and later operations fail at once. Waits for nothing. NULL if the
+     * backend is not remote.
+     */
+    void (*end_at)(struct storage *storage, int64_t moment_ms);
+
     /* --- reading ------------------------------------------------------------------------- */
 
     /* Size and version of an object. STORAGE_NOT_FOUND, STORAGE_WOULD_WAIT. */
@@ -176,6 +218,25 @@ struct storage_functions {
                 struct storage_reader **ret, struct storage_object *ret_object, struct error *err);
 
     /*
+     * Like open(), but a blob may be read from a copy on a local disk, also if the object was
+     * removed meanwhile. Use it to serve clients, and open() to look at the storage. NULL if the
+     * backend has no such copies.
+     */
+    int (*open_copy)(struct storage *storage, const char *key, enum storage_waiting waiting,
+                     struct storage_reader **ret, struct storage_object *ret_object,
+                     struct error *err);
+
+    /*
+     * Like head() of link and then open_copy() of key, but may ask for both at once. The result must not
+     * depend on the object at key, in value or in time, if there is none at link. *ret_link is also
+     * written if only key is missing. NULL: there is nothing to gain.
+     */
+    int (*open_linked)(struct storage *storage, const char *link, const char *key,
+                       enum storage_waiting waiting, struct storage_object *ret_link,
+                       struct storage_reader **ret, struct storage_object *ret_object,
+                       struct error *err);
+
+    /*
      * Reads up to size bytes at offset. Returns their number, 0 at the end, -EAGAIN if the caller
      * would have to wait, or another -errno.
      */
@@ -184,6 +245,29 @@ struct storage_functions {
 
     /* Waits until the read that returned -EAGAIN last can continue, or fails. */
     void (*reader_wait)(struct storage_reader *reader);
+
+    /*
+     * The same for a thread that must not wait: has ready(object) called once, on any thread, also
+     * before it returns. ready() must not use the reader, which must not be closed before. Returns
+     * false, and calls nothing, if only reader_wait() can help. NULL: that is always so.
+     */
+    bool (*reader_notify)(struct storage_reader *reader, storage_ready *ready, void *object);
+
+    /*
+     * Like reader_read() for a thread that must not wait, but without copying: lends bytes, which
+     * are valid until the next call for the reader. Those before offset may be dropped, so use it to
+     * read in order. NULL if the backend lends nothing.
+     */
+    ssize_t (*reader_borrow)(struct storage_reader *reader, uint64_t offset, size_t size,
+                             const void **ret_data);
+
+    /*
+     * An address where anybody can send that method, GET or HEAD, for the object until expires_s
+     * seconds from now. It is a secret until then: do not log it. The object need not exist. *ret is
+     * owned by the caller, free with free(). Waits. NULL if the backend has no such addresses.
+     */
+    int (*get_address)(struct storage *storage, const char *key, const char *method,
+                       unsigned expires_s, char **ret, struct error *err);
 
     /* A descriptor of a file with the same bytes, borrowed; -1 if there is none. */
     int (*reader_get_fd)(struct storage_reader *reader);
@@ -197,6 +281,14 @@ struct storage_functions {
     int (*list)(struct storage *storage, const char *prefix, const char *after, size_t limit,
                 struct storage_list *ret, struct error *err);
 
+    /*
+     * Lists up to limit (at most STORAGE_KEYS_MAX) keys of objects below prefix at any depth, without
+     * the prefix, sorted by the bytes of the whole keys. The list starts after the key in after, which
+     * need not exist, or at the first one if that is NULL. One request. NULL unless is_remote().
+     */
+    int (*list_keys)(struct storage *storage, const char *prefix, const char *after, size_t limit,
+                     struct storage_list *ret, struct error *err);
+
     /* --- writing ------------------------------------------------------------------------- */
 
     /*
@@ -209,8 +301,9 @@ struct storage_functions {
                  struct error *err);
 
     /*
-     * Removes objects, and all objects below prefixes, in the order of keys. It is not an error if
-     * one is missing. After 0 the removal survives a power failure. Waits.
+     * Removes objects, and all objects below prefixes, in the order of keys; those below one prefix
+     * in any order. It is not an error if one is missing. After 0 the removal survives a power
+     * failure. Waits.
      */
     int (*remove)(struct storage *storage, const char *const *keys, size_t count,
                   struct error *err);
@@ -232,6 +325,13 @@ struct storage_functions {
      */
     int (*refresh)(struct storage *storage, const char *key, enum storage_waiting waiting,
                    struct storage_object *ret, struct error *err);
+
+    /*
+     * Every collection calls the first before it reads anything, and the second at its end. In
+     * between, the storage remembers what was refreshed since the collection began. Waits.
+     */
+    int (*begin_collection)(struct storage *storage, struct error *err);
+    void (*end_collection)(struct storage *storage);
 
     /*
      * Whether an object, or any object below a prefix, was created or refreshed at moment_s (a
@@ -266,14 +366,23 @@ struct storage_functions {
     /*
      * Opens an upload and claims it. If another process holds the claim, waits up to patience_ms,
      * then returns STORAGE_WOULD_WAIT. *ret is owned by the caller, free with upload_close(), which
-     * releases the claim.
+     * releases the claim. Other processes may not find a new upload before upload_keep().
      */
     int (*upload_open)(struct storage *storage, const char *key, enum storage_upload_mode mode,
                        unsigned patience_ms, struct storage_upload **ret, struct error *err);
 
-    /* The size at the last upload_keep() or later. Needs no claim. STORAGE_NOT_FOUND. */
+    /*
+     * Whether uploads can be found by upload_head() alone, which also says when they began. If not,
+     * callers write an object beside each upload.
+     */
+    bool (*dates_uploads)(const struct storage *storage);
+
+    /*
+     * The size at the last upload_keep() or later, and when the upload began, in seconds since 1970
+     * (0: not known). Needs no claim. STORAGE_NOT_FOUND.
+     */
     int (*upload_head)(struct storage *storage, const char *key, uint64_t *ret_size,
-                       struct error *err);
+                       int64_t *ret_started_s, struct error *err);
 
     int (*upload_get_state)(struct storage_upload *upload, struct storage_upload_state *ret,
                             struct error *err);
@@ -291,7 +400,8 @@ struct storage_functions {
     /*
      * Makes the appended bytes survive the end of the process, but not necessarily a power failure.
      * From then on upload_head() of other processes counts them. Call it before the client's bytes
-     * are acknowledged. STORAGE_CLAIM_LOST. Waits.
+     * or a new upload are acknowledged. It may release the claim; the next append claims the upload
+     * again. STORAGE_CLAIM_LOST. Waits.
      */
     int (*upload_keep)(struct storage_upload *upload, struct error *err);
 
@@ -306,11 +416,11 @@ struct storage_functions {
     /* --- claims -------------------------------------------------------------------------- */
 
     /*
-     * Claims a prefix, shared or alone, against all processes on all hosts. Waits up to
-     * patience_ms, then returns STORAGE_WOULD_WAIT. A claim for STORAGE_ALONE that waits has
-     * precedence over new shared claims. STORAGE_NOT_FOUND if mode is STORAGE_ALONE and nothing is
-     * below the prefix. A claim whose holder crashed ends after a bounded time. *ret is owned by
-     * the caller, free with claim_release().
+     * Claims a prefix against all processes on all hosts. Waits up to patience_ms, then returns
+     * STORAGE_WOULD_WAIT. An exclusive claim that waits has precedence over new shared ones.
+     * STORAGE_NOT_FOUND if mode is STORAGE_EXCLUSIVE and nothing is below the prefix. A claim whose
+     * holder crashed ends after a bounded time. *ret is owned by the caller, free with
+     * claim_release().
      */
     int (*claim)(struct storage *storage, const char *prefix, enum storage_claim_mode mode,
                  unsigned patience_ms, struct storage_claim **ret, struct error *err);
@@ -353,6 +463,25 @@ static inline void storage_count_cache(struct storage *storage, struct storage_c
     storage->functions->count_cache(storage, ret);
 }
 
+static inline void storage_count_copies(struct storage *storage, struct storage_copy_counters *ret)
+{
+    *ret = (struct storage_copy_counters){0};
+    if (storage->functions->count_copies)
+        storage->functions->count_copies(storage, ret);
+}
+
+static inline void storage_count_requests(struct storage *storage,
+                                          struct storage_request_counters *ret)
+{
+    storage->functions->count_requests(storage, ret);
+}
+
+static inline void storage_end_at(struct storage *storage, int64_t moment_ms)
+{
+    if (storage->functions->end_at)
+        storage->functions->end_at(storage, moment_ms);
+}
+
 static inline int storage_head(struct storage *storage, const char *key,
                                enum storage_waiting waiting, struct storage_object *ret,
                                struct error *err)
@@ -374,6 +503,29 @@ static inline int storage_open(struct storage *storage, const char *key,
     return storage->functions->open(storage, key, waiting, ret, ret_object, err);
 }
 
+static inline int storage_open_copy(struct storage *storage, const char *key,
+                                    enum storage_waiting waiting, struct storage_reader **ret,
+                                    struct storage_object *ret_object, struct error *err)
+{
+    return storage->functions->open_copy
+               ? storage->functions->open_copy(storage, key, waiting, ret, ret_object, err)
+               : storage_open(storage, key, waiting, ret, ret_object, err);
+}
+
+static inline int storage_open_linked(struct storage *storage, const char *link, const char *key,
+                                      enum storage_waiting waiting,
+                                      struct storage_object *ret_link, struct storage_reader **ret,
+                                      struct storage_object *ret_object, struct error *err)
+{
+    int r;
+
+    if (storage->functions->open_linked)
+        return storage->functions->open_linked(storage, link, key, waiting, ret_link, ret,
+                                               ret_object, err);
+    r = storage_head(storage, link, waiting, ret_link, err);
+    return r == 0 ? storage_open_copy(storage, key, waiting, ret, ret_object, err) : r;
+}
+
 static inline ssize_t storage_reader_read(struct storage_reader *reader, uint64_t offset,
                                           void *ret_data, size_t size)
 {
@@ -392,6 +544,31 @@ static inline void storage_reader_wait(struct storage_reader *reader)
     reader->functions->reader_wait(reader);
 }
 
+static inline bool storage_reader_notify(struct storage_reader *reader, storage_ready *ready,
+                                         void *object)
+{
+    return reader->functions->reader_notify &&
+           reader->functions->reader_notify(reader, ready, object);
+}
+
+/* -EOPNOTSUPP if the backend lends nothing. */
+static inline ssize_t storage_reader_borrow(struct storage_reader *reader, uint64_t offset,
+                                            size_t size, const void **ret_data)
+{
+    return reader->functions->reader_borrow
+               ? reader->functions->reader_borrow(reader, offset, size, ret_data)
+               : -EOPNOTSUPP;
+}
+
+/* STORAGE_NOT_FOUND if the backend has no addresses. */
+static inline int storage_get_address(struct storage *storage, const char *key, const char *method,
+                                      unsigned expires_s, char **ret, struct error *err)
+{
+    return storage->functions->get_address
+               ? storage->functions->get_address(storage, key, method, expires_s, ret, err)
+               : STORAGE_NOT_FOUND;
+}
+
 static inline int storage_reader_get_fd(struct storage_reader *reader)
 {
     return reader->functions->reader_get_fd(reader);
@@ -407,6 +584,12 @@ static inline int storage_list(struct storage *storage, const char *prefix, cons
                                size_t limit, struct storage_list *ret, struct error *err)
 {
     return storage->functions->list(storage, prefix, after, limit, ret, err);
+}
+
+static inline int storage_list_keys(struct storage *storage, const char *prefix, const char *after,
+                                    size_t limit, struct storage_list *ret, struct error *err)
+{
+    return storage->functions->list_keys(storage, prefix, after, limit, ret, err);
 }
 
 static inline int storage_write(struct storage *storage, const struct storage_step *steps,
@@ -441,6 +624,16 @@ static inline int storage_refresh(struct storage *storage, const char *key,
     return storage->functions->refresh(storage, key, waiting, ret, err);
 }
 
+static inline int storage_begin_collection(struct storage *storage, struct error *err)
+{
+    return storage->functions->begin_collection(storage, err);
+}
+
+static inline void storage_end_collection(struct storage *storage)
+{
+    storage->functions->end_collection(storage);
+}
+
 static inline int storage_used_since(struct storage *storage, const char *key, int64_t moment_s,
                                      bool *ret, struct error *err)
 {
@@ -471,10 +664,15 @@ static inline int storage_upload_open(struct storage *storage, const char *key,
     return storage->functions->upload_open(storage, key, mode, patience_ms, ret, err);
 }
 
-static inline int storage_upload_head(struct storage *storage, const char *key, uint64_t *ret_size,
-                                      struct error *err)
+static inline bool storage_dates_uploads(const struct storage *storage)
 {
-    return storage->functions->upload_head(storage, key, ret_size, err);
+    return storage->functions->dates_uploads(storage);
+}
+
+static inline int storage_upload_head(struct storage *storage, const char *key, uint64_t *ret_size,
+                                      int64_t *ret_started_s, struct error *err)
+{
+    return storage->functions->upload_head(storage, key, ret_size, ret_started_s, err);
 }
 
 static inline int storage_upload_get_state(struct storage_upload *upload,

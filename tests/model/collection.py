@@ -5,6 +5,10 @@ The model is small enough to visit every state that can be reached: one object t
 servers that may promise it to a client, and a collector that may be killed at any point and begin anew. The quick run has two
 servers with one collection, and one server with two; LOAD=full has two of both.
 
+A collection may take so long that promises of its time are older than eight days, and others delete such promises. The record of
+the collection forbids that. It is written before the collection begins, runs out if its collector stops for days, and then the
+collector must end. A promise that is deleted while there is no record has ended: nobody relies on it any more.
+
 Each step is one request to the store, or one step of a server's thread. A server may be stopped at any point for longer than its
 lease: then its lease runs out, and it may go on later. Requests take effect in one step, but a server may be stopped before and
 after it.
@@ -12,7 +16,7 @@ after it.
 The rule: when a server has told its client that the object exists, the object exists, and no collector that decided before the
 promise deletes it.
 
-Each change that is listed in BROKEN takes out one precaution. The check must find what goes wrong then: a check that cannot fail
+Each change that is listed in BROKEN and BROKEN_BY_DAYS takes out one precaution. The check must find what goes wrong then: a check that cannot fail
 proves nothing.
 """
 
@@ -20,7 +24,9 @@ import collections
 import os
 import sys
 
-SIZES = [(2, 2)] if os.environ.get("LOAD") == "full" else [(2, 1), (1, 2)]  # servers, collections
+# Servers, collections, and whether days may pass.
+SIZES = [(2, 2, True)] if os.environ.get("LOAD") == "full" else [(2, 1, False), (1, 2, True)]
+SIZE_OF_DAYS = (1, 1, True)
 
 BROKEN = {
     "a lease can be used before the doomed keys were looked at": "usable-before-look",
@@ -35,19 +41,27 @@ BROKEN = {
     "the collector writes its list again after it has run out, and goes on": "renew-late",
 }
 
+BROKEN_BY_DAYS = {
+    "promises are deleted although a collection is running that needs them": "purge-needed",
+    "a collector decides although its record has run out": "decide-without-record",
+    "a collection begins before its record is written": "record-late",
+}
+
 # A server: what its thread does (idle, leased: the lease is written and the doomed keys were not looked at since), whether its lease
 # can be used, what it knows, what its request does (idle, working: begun, promised, told), and whether the lease ran out since that
 # began.
 Server = collections.namedtuple("Server", "thread is_live is_usable is_doomed told work has_gap")
 
-# The bucket: the object, the promise, the number of the list and whether the object is on it.
-# The collector: where it is, whether it decided to delete, whether its list has run out, how many more collections may begin.
-State = collections.namedtuple("State", "exists is_promised number is_listed collector will_delete has_run_out left servers")
+# The bucket: the object, the promise and whether it is older than eight days, the record of the collection, the number of the list
+# and whether the object is on it.
+# The collector: where it is, whether it has decided to delete, whether its list has run out, how many more collections may begin.
+State = collections.namedtuple("State", "exists is_promised is_old has_record number is_listed collector will_delete has_run_out "
+                                        "left servers")
 
 
 def start(servers, collections_left):
     server = Server("idle", False, False, False, 0, "idle", False)
-    return State(True, False, 0, False, "idle", False, False, collections_left, (server,) * servers)
+    return State(True, False, False, False, 0, False, "idle", False, False, collections_left, (server,) * servers)
 
 
 def with_server(state, number, **changes):
@@ -79,7 +93,7 @@ def steps_of_server(state, i, broken):
         yield with_server(state, i, work="working", has_gap=False)
     if s.work == "working":
         if state.exists:
-            yield with_server(state._replace(is_promised=True), i, work="promised")
+            yield with_server(state._replace(is_promised=True, is_old=False), i, work="promised")
         else:
             yield with_server(state, i, work="idle")  # 404: the client uploads it
     if s.work == "promised":
@@ -103,10 +117,14 @@ def may_go_on(state, broken):
 
 def steps_of_collector(state, broken):
     at = state.collector
-    if at == "idle" and state.left > 0 and not (state.is_listed and not state.has_run_out):
-        yield state._replace(collector="listed", number=state.number + 1, is_listed=True, has_run_out=False, left=state.left - 1,
-                             will_delete=not state.is_promised)
-    if at == "listed" and may_go_on(state, broken):
+    if at == "idle" and state.left > 0:
+        yield state._replace(collector="begun", has_record=broken != "record-late", left=state.left - 1)
+    if at == "begun" and not (state.is_listed and not state.has_run_out):
+        yield state._replace(collector="listed", has_record=state.has_record or broken == "record-late", number=state.number + 1,
+                             is_listed=True, has_run_out=False, will_delete=not state.is_promised)
+    if at == "listed" and not state.has_record and broken != "decide-without-record":
+        yield state._replace(collector="done", will_delete=False)
+    elif at == "listed" and may_go_on(state, broken):
         decided = state.will_delete if broken == "decide-early" else not state.is_promised
         yield state._replace(collector="decided", will_delete=decided)
     if at == "decided":
@@ -117,30 +135,51 @@ def steps_of_collector(state, broken):
             yield state._replace(collector="done")
     if at == "done":
         if state.has_run_out:
-            yield state._replace(collector="idle")
+            yield state._replace(collector="idle", has_record=False)
         else:
-            yield state._replace(collector="idle", number=state.number + 1, is_listed=False)
+            yield state._replace(collector="idle", has_record=False, number=state.number + 1, is_listed=False)
     if at in ("listed", "decided") and state.has_run_out and broken == "renew-late":
         yield state._replace(has_run_out=False)
     # It is killed, or stopped: its list runs out, and another one may begin.
-    if at != "idle" and state.is_listed and not state.has_run_out:
+    if at not in ("idle", "begun") and state.is_listed and not state.has_run_out:
         yield state._replace(has_run_out=True)
-    if at != "idle" and state.has_run_out:
+    if at not in ("idle", "begun") and state.has_run_out:
         yield state._replace(collector="idle")
 
 
-def steps(state, broken):
+def steps_of_days(state, broken):
+    """Yields the states after days have passed, and after another process has deleted old promises."""
+    if state.is_promised and not state.is_old:
+        yield state._replace(is_old=True)
+    # The record of a collector that was killed, or stopped for days, runs out.
+    if state.has_record and state.collector != "decided":
+        yield state._replace(has_record=False)
+    if state.is_old and (not state.has_record or broken == "purge-needed"):
+        servers = state.servers if needs_promise(state, broken) else tuple(sorted(
+            s._replace(work="idle") if s.work in ("promised", "told") else s for s in state.servers))
+        yield state._replace(is_promised=False, is_old=False, servers=servers)
+
+
+def needs_promise(state, broken):
+    """Whether a collector that may still decide relies on the promise."""
+    return state.collector in ("begun", "listed") and (state.has_record or broken in ("decide-without-record", "record-late"))
+
+
+def steps(state, broken, has_days):
     for number in range(len(state.servers)):
         yield from steps_of_server(state, number, broken)
     yield from steps_of_collector(state, broken)
+    if has_days:
+        yield from steps_of_days(state, broken)
 
 
 def is_wrong(state):
     return not state.exists and any(s.work == "told" for s in state.servers)
 
 
-def search(first, broken=None):
+def search(servers, collections_left, has_days, broken=None):
     """Visits all states. Returns their number, and the shortest way to one that is wrong (None: there is none)."""
+    first = start(servers, collections_left)
     before, queue = {first: None}, collections.deque([first])
     while queue:
         state = queue.popleft()
@@ -150,7 +189,7 @@ def search(first, broken=None):
                 way.append(state)
                 state = before[state]
             return len(before), way[::-1]
-        for after in steps(state, broken):
+        for after in steps(state, broken, has_days):
             if after not in before:
                 before[after] = state
                 queue.append(after)
@@ -158,16 +197,19 @@ def search(first, broken=None):
 
 
 def main():
-    print(f"1..{len(SIZES) + len(BROKEN)}")
+    mistakes = [(SIZES[0], *mistake) for mistake in BROKEN.items()]
+    mistakes += [(SIZE_OF_DAYS, *mistake) for mistake in BROKEN_BY_DAYS.items()]
+    print(f"1..{len(SIZES) + len(mistakes)}")
     failed = False
     for number, size in enumerate(SIZES, 1):
-        count, way = search(start(*size))
+        count, way = search(*size)
         for state in way or []:
             print(f"# {state}")
-        print(f"{'not ok' if way else 'ok'} {number} - no promise is broken in {count} states of {size[0]} servers, {size[1]} collections")
+        print(f"{'not ok' if way else 'ok'} {number} - no promise is broken in {count} states of {size[0]} servers, {size[1]} collections"
+              + (", and days that pass" if size[2] else ""))
         failed = failed or bool(way)
-    for number, (name, broken) in enumerate(BROKEN.items(), len(SIZES) + 1):
-        count, way = search(start(*SIZES[0]), broken)
+    for number, (size, name, broken) in enumerate(mistakes, len(SIZES) + 1):
+        count, way = search(*size, broken)
         print(f"{'ok' if way else 'not ok'} {number} - it is found if {name} ({len(way) if way else count} states)")
         failed = failed or not way
     sys.exit(1 if failed else 0)

@@ -4,8 +4,9 @@
     tests/model/scale.py            prints the tables
     tests/model/scale.py --check    fails if the page has others
 
-The costs of single requests were counted by tests/bench/s3-bench.py. The rest is arithmetic, and two simulations with a fixed
-seed: servers that read the list of a collector, and clients that push to one repository.
+The costs of single requests were counted by tests/bench/s3-bench.py. The rest is arithmetic, and
+two simulations with a fixed seed: servers that read the list of a collector, and clients that push
+to one repository.
 """
 
 import heapq
@@ -20,20 +21,27 @@ SEED = 17
 # What stores publish.
 GETS_S, PUTS_S = 5500, 3500     # Amazon S3: requests a second for each partition of the keys
 LIST_PAGE = 1000                # names in an answer
-SHARD_KEYS, SHARDS = 100_000, 1999  # Ceph: keys in a shard of a bucket's index; shards without a change of its settings
+SHARD_KEYS, SHARDS = 100_000, 1999  # Ceph: keys in a shard of a bucket's index; shards by default
 
 # What was counted.
 BLOBS = 5                       # of an image: a configuration and four layers
-TAG_GETS, MANIFEST_GETS, BLOB_GETS = 1, 2, 2
-BLOB_PUSH, MANIFEST_PUSH = (10, 15), (14, 6)   # (reads and lists, writes and deletes) of a blob, and of a manifest
+TAG_GETS, MANIFEST_GETS, BLOB_GETS = 1, 1, 2  # with the bytes of manifests in memory
+# Reads and lists, writes and deletes: of a blob that is pushed with POST, PATCH and PUT, and of a
+# manifest.
+BLOB_PUSH, MANIFEST_PUSH = (1, 7), (14, 7)
 COLLECT_REPOSITORY = 8          # lists: revisions and referrers, layers twice; of two algorithms
 COLLECT_MANIFEST = 3            # link twice, bytes
-COLLECT_LINK = 3                # its time, and promises on the two days of a grace of 24 h (read from the code)
-LOOKS_S, RENEWALS_S = 1, 0.25   # of each server: reads of the list of a collector, writes of its lease
+COLLECT_LINK = 3                # its time, and promises on the two days of a grace of 24 h
+LOOKS_S, RENEWALS_S = 1, 0.25   # of each server: reads of a collector's list, writes of its lease
 BATCH = 64                      # removals that a collector publishes together
+AT_ONCE = 8                     # requests that a collector sends at a time for them
 
 # The registry of this page.
 REPOSITORIES, MANIFESTS, LAYERS = 10**6, 10**7, 9 * 10**7
+TAG_KEYS = 2                    # the link of a tag, and its history
+REPOSITORY_KEYS = (LAYERS + 3 * MANIFESTS) // REPOSITORIES
+IN_PAGE = LIST_PAGE // REPOSITORY_KEYS  # whole repositories in a page of keys
+CATALOG = math.ceil(REPOSITORIES / IN_PAGE) + math.ceil(REPOSITORIES / LIST_PAGE)
 DAY_S = 24 * 60 * 60
 
 
@@ -53,51 +61,58 @@ def table(heads, rows):
     return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
 
 
-# --- arithmetic ------------------------------------------------------------------------------------
+# --- arithmetic -----------------------------------------------------------------------------------
 
 def keys_table():
     rows = [("bytes of blobs and manifests", LAYERS + MANIFESTS), ("links to layers", LAYERS),
             ("manifests: revision, tag, and the tag's history", 3 * MANIFESTS)]
     total = sum(count for _, count in rows)
-    return table(("keys", "count"), [(name, number(count)) for name, count in [*rows, ("all", total)]]
-                 + [("shards of Ceph's index", f"{number(total / SHARD_KEYS)}; at most {number(SHARDS)} are made")])
+    counts = [(name, number(count)) for name, count in [*rows, ("all", total)]]
+    shards = f"{number(total / SHARD_KEYS)}; at most {number(SHARDS)} are made"
+    return table(("keys", "count"), [*counts, ("shards of Ceph's index", shards)])
 
 
 def requests_table():
-    pull = TAG_GETS + 2 * MANIFEST_GETS + BLOBS * BLOB_GETS
+    pull = TAG_GETS + MANIFEST_GETS + BLOBS * BLOB_GETS
     push = [BLOBS * blob + manifest for blob, manifest in zip(BLOB_PUSH, MANIFEST_PUSH)]
     rows = []
     for servers in (1, 10, 100, 1000):
-        purge = servers * REPOSITORIES / DAY_S
-        rows.append((number(servers), number(servers * LOOKS_S), f"{servers * LOOKS_S / GETS_S:.1%}",
-                     number(servers * RENEWALS_S), f"{servers * RENEWALS_S / PUTS_S:.1%}", number(purge)))
-    servers = table(("servers", "reads of the list/s", "of a partition's limit", "writes of leases/s",
-                     "of a partition's limit", "purging of uploads, lists/s"), rows)
+        purge = REPOSITORIES / DAY_S  # one server does it
+        looks, renewals = servers * LOOKS_S, servers * RENEWALS_S
+        rows.append((number(servers), number(looks), f"{looks / GETS_S:.1%}", number(renewals),
+                     f"{renewals / PUTS_S:.1%}", number(purge)))
+    servers = table(("servers", "reads of the list/s", "of a partition's limit",
+                     "writes of leases/s", "of a partition's limit",
+                     "purging of uploads, lists/s"), rows)
     rows = []
     for pulls in (100, 1000, 10_000, 100_000):
-        reads = pulls * pull
-        rows.append((number(pulls), number(reads), number(math.ceil(reads / GETS_S)), number(pulls / 10 * push[1]),
-                     number(math.ceil(pulls / 10 * push[1] / PUTS_S))))
-    load = table(("pulls/s", "reads/s", "partitions for reads", "writes/s of a tenth as many pushes",
-                  "partitions for writes"), rows)
+        reads, writes = pulls * pull, pulls / 10 * push[1]
+        rows.append((number(pulls), number(reads), number(math.ceil(reads / GETS_S)),
+                     number(writes), number(math.ceil(writes / PUTS_S))))
+    load = table(("pulls/s", "reads/s", "partitions for reads",
+                  "writes/s of a tenth as many pushes", "partitions for writes"), rows)
     hottest = [("its tag", TAG_GETS), ("its manifest", MANIFEST_GETS), ("each of its layers", 1)]
     hot = table(("object of one image", "reads for a pull", "pulls/s until a partition is full"),
                 [(name, reads, number(GETS_S / reads)) for name, reads in hottest])
     return servers, load, hot
 
 
+def with_times(rows):
+    return [(name, number(count), duration(count * 0.005), duration(count * 0.05))
+            for name, count in rows]
+
+
 def lists_table():
-    pages = math.ceil(REPOSITORIES / LIST_PAGE)
-    rows = [("the whole catalog", REPOSITORIES + pages), ("a page of 100 of it, all in one prefix", pages + 100),
-            ("a page of 100 of it, 1,000 in each of 1,000 prefixes", 3 + 100),
-            ("a list of 100 tags", 1 + 100), ("a list of 10,000 tags", 10 + 10_000)]
-    return table(("list", "requests", "one after another, at 5 ms", "at 50 ms"),
-                 [(name, number(count), duration(count * 0.005), duration(count * 0.05)) for name, count in rows])
+    rows = [("the whole catalog", CATALOG), ("a page of 100 of it", 2 + math.ceil(100 / IN_PAGE)),
+            ("a list of 100 tags", 2),
+            ("a list of 10,000 tags", 1 + 10_000 * TAG_KEYS // LIST_PAGE),
+            ("the same list again, from memory", 1)]
+    return table(("list", "requests", "one after another, at 5 ms", "at 50 ms"), with_times(rows))
 
 
 def collection_table():
     parts = [
-        ("find the repositories", REPOSITORIES + REPOSITORIES / LIST_PAGE),
+        ("find the repositories", CATALOG),
         ("lists of each repository, to mark and to sweep", COLLECT_REPOSITORY * REPOSITORIES),
         ("each manifest: link and bytes", COLLECT_MANIFEST * MANIFESTS),
         ("each link to a layer: when it was written or promised", COLLECT_LINK * LAYERS),
@@ -105,13 +120,15 @@ def collection_table():
     ]
     parts.append(("all", sum(count for _, count in parts)))
     return table(("reads of a collection", "requests", "one after another, at 5 ms", "at 50 ms"),
-                 [(name, number(count), duration(count * 0.005), duration(count * 0.05)) for name, count in parts])
+                 with_times(parts))
 
 
-# --- simulations -----------------------------------------------------------------------------------
+# --- simulations ----------------------------------------------------------------------------------
 
 def wait_for_leases(servers, latency_s):
-    """Returns how long the collector waits until all leases name its list, its requests, and its longest look at them."""
+    """Returns how long the collector waits until all leases name its list, its requests, and its
+    longest look at them.
+    """
     chance = random.Random(SEED)
     told = sorted(chance.random() * LOOKS_S + 2 * latency_s for _ in range(servers))
     chance.shuffle(told)
@@ -120,10 +137,11 @@ def wait_for_leases(servers, latency_s):
         begin = now
         now += latency_s * math.ceil(servers / LIST_PAGE)
         requests += math.ceil(servers / LIST_PAGE)
-        for moment in told:
+        for first in range(0, servers, AT_ONCE):
+            together = told[first:first + AT_ONCE]
             now += latency_s
-            requests += 1
-            if moment > now:
+            requests += len(together)
+            if max(together) > now:
                 break
         else:
             return now, requests, max(longest, now - begin)
@@ -136,17 +154,21 @@ def waiting_table():
     for servers in (2, 10, 100, 1000):
         for latency_ms in (5, 20, 100):
             waited, requests, longest = wait_for_leases(servers, latency_ms / 1000)
-            removed = BATCH / (waited + latency_ms / 1000 * (4 + 2 * BATCH))
-            rows.append((number(servers), f"{latency_ms} ms", duration(waited), number(requests), duration(longest), number(removed)))
-    return table(("servers", "a request takes", "all leases have seen the list after", "requests", "longest look",
-                  "removals/s"), rows)
+            removed = BATCH / (waited + latency_ms / 1000 * (5 + 2 * BATCH / AT_ONCE))
+            rows.append((number(servers), f"{latency_ms} ms", duration(waited), number(requests),
+                         duration(longest), number(removed)))
+    return table(("servers", "a request takes", "all leases have seen the list after", "requests",
+                  "longest look", "removals/s"), rows)
 
 
 def push_together(clients, latency_s, seconds=10):
-    """Clients that push manifests to one repository without a pause. Returns pushes a second, and writes that failed for each."""
+    """Clients that push manifests to one repository without a pause. Returns pushes a second, and
+    writes that failed for each.
+    """
     chance = random.Random(SEED)
     version, pushes, conflicts = 0, 0, 0
-    # (time, client, step, the version that was read): a claim and its end are each a read and a conditional write
+    # (time, client, step, 0 for the claim or 1 for its end, the version that was read). Each of the
+    # two is a read and a conditional write.
     events = [(chance.random() * latency_s, client, "read", 0, 0) for client in range(clients)]
     heapq.heapify(events)
     while events[0][0] < seconds:
@@ -173,8 +195,8 @@ def claims_table():
             rate, conflicts = push_together(clients, latency_ms / 1000)
             row += [number(rate), number(conflicts) if conflicts else "0"]
         rows.append(row)
-    return table(("clients that push to one repository", "pushes/s at 5 ms", "refused writes of each", "pushes/s at 20 ms",
-                  "refused writes of each"), rows)
+    return table(("clients that push to one repository", "pushes/s at 5 ms",
+                  "refused writes of each", "pushes/s at 20 ms", "refused writes of each"), rows)
 
 
 def main():
@@ -183,7 +205,8 @@ def main():
         return 0
     if sys.argv[1:] not in ([], ["--check"]):
         sys.exit("scale.py: takes no arguments, or --check")
-    tables = [keys_table(), *requests_table(), claims_table(), lists_table(), collection_table(), waiting_table()]
+    tables = [keys_table(), *requests_table(), claims_table(), lists_table(), collection_table(),
+              waiting_table()]
     if not sys.argv[1:]:
         print("\n\n".join(tables))
         return 0

@@ -30,7 +30,7 @@ MAY_REALLOC = {
     "registry/api/text.c", "registry/config/settings-http.c",
     "registry/config/text-list.c", "registry/config/yaml-tree.c", "registry/config/yaml.c", "registry/http/response.c",
     "registry/api/body.c", "registry/core/digest-set.c", "registry/storage/filesystem/write.c",
-    "registry/storage/storage.c",
+    "registry/storage/s3/cache-directory.c", "registry/storage/storage.c",
     "registry/cli/content/image.c", "registry/cli/table.c", "registry/cli/doctor/report.c",
     "registry/core/lists.c", "registry/access/rules-words.c", "registry/access/robots.c",
 }

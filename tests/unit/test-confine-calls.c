@@ -79,13 +79,14 @@ struct program {
     size_t count;
 };
 
-static void make_program_for(const struct machine *machine, bool may_connect, struct program *ret)
+static void make_program_for(const struct machine *machine, const struct confinement *confinement,
+                             struct program *ret)
 {
     FILE *file = tmpfile();
     struct error err;
 
     assert_non_null(file);
-    if (confine_export_calls(machine->architecture, PID, may_connect, fileno(file), &err) < 0)
+    if (confine_export_calls(machine->architecture, PID, confinement, fileno(file), &err) < 0)
         fail_msg("%s: %s", machine->name, err.text);
     rewind(file);
     ret->count = fread(ret->instructions, sizeof(*ret->instructions), PROGRAM_MAX, file);
@@ -95,7 +96,7 @@ static void make_program_for(const struct machine *machine, bool may_connect, st
 
 static void make_program(const struct machine *machine, struct program *ret)
 {
-    make_program_for(machine, false, ret);
+    make_program_for(machine, &(const struct confinement){0}, ret);
 }
 
 static uint32_t load_word(const struct seccomp_data *data, uint32_t offset)
@@ -255,7 +256,7 @@ static void a_process_that_connects_has_sockets_of_the_internet_only(void **stat
     for (size_t i = 0; i < ARRAY_SIZE(machines); i++) {
         const struct machine *machine = &machines[i];
 
-        make_program_for(machine, true, &program);
+        make_program_for(machine, &(const struct confinement){.ports = {443}}, &program);
         EXPECT_ALL(machine->made, true, SECCOMP_RET_ALLOW);
         EXPECT_ALL(deadly_everywhere, true, SECCOMP_RET_KILL_PROCESS);
         if (!has_call(machine, "socket"))

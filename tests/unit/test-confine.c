@@ -34,7 +34,7 @@ typedef int attempt(void);
 static int confine_and_try(attempt *try)
 {
     static const char *const files[] = {"auth/htpasswd", NULL, "certs/live/key"};
-    struct confinement confinement = {.storage = "data", .files = files, .file_count = ARRAY_SIZE(files)};
+    struct confinement confinement = {.storage = "data", .cache = "cache", .files = files, .file_count = ARRAY_SIZE(files)};
     struct error err = {0};
 
     if (confine_identity(&confinement, &err) < 0 || confine_rest(&confinement, &err) < 0) {
@@ -48,6 +48,7 @@ static void lay_out(void)
 {
     make_directory("data/docker/registry/v2");
     make_file("data/there", "there");
+    make_file("cache/there", "there");
     make_file("auth/htpasswd", "me:hash");
     make_file("certs/archive/key1", "key");
     make_directory("certs/live");
@@ -117,6 +118,25 @@ static void the_storage_can_be_used(void **state)
 {
     (void)state;
     run_attempt(use_the_storage);
+}
+
+static int use_the_cache(void)
+{
+    int fd = open("cache/new", O_RDWR | O_CREAT | O_EXCL, 0600);
+
+    MUST(fd >= 0 && write(fd, "bytes", 5) == 5 && close(fd) == 0);
+    MUST(rename("cache/new", "cache/there") == 0 && access("cache", R_OK) == 0);
+    MUST(open("cache/there", O_RDONLY) >= 0 && unlink("cache/there") == 0);
+    MUST(REFUSED(mkdir("cache/directory", 0700), EACCES));
+    MUST(REFUSED(symlink("../secret", "cache/link"), EPERM) || errno == EACCES);
+    MUST(REFUSED(rename("data/there", "cache/there"), EACCES) || errno == EXDEV);
+    return 0;
+}
+
+static void files_of_the_cache_can_be_written_and_removed(void **state)
+{
+    (void)state;
+    run_attempt(use_the_cache);
 }
 
 /* The files that it reads may be replaced by new files. */
@@ -262,6 +282,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         scratch_test(the_storage_can_be_used),
+        scratch_test(files_of_the_cache_can_be_written_and_removed),
         scratch_test(files_can_be_read_and_not_changed),
         scratch_test(nothing_else_can_be_reached),
         scratch_test(threads_and_memory_allocation_work),

@@ -1,6 +1,8 @@
 #pragma once
 
+#include "registry/access/rules.h"
 #include "registry/cli/content/reference.h"
+#include "registry/cli/progress-line.h"
 #include "registry/cli/verbs.h"
 #include "registry/core/store.h"
 
@@ -8,16 +10,19 @@
  * The verbs that show and change the contents of the registry: ls, show, du, rm and tag. Like
  * garbage-collect, they work on the storage itself, whether servers use it or not. The storage's
  * claims prevent conflicts with servers (docs/storage.md). The verbs do not check users' rights;
- * whoever may read the storage's files may use them.
+ * everybody who may read the storage's files may use them. But tags that are immutable for clients
+ * are not moved without --force.
  */
 struct content_job {
     char **operands; /* borrowed from argv; operands[operand_count] is NULL */
     int operand_count;
-    bool is_json, is_dry_run, is_yes;
+    bool is_json, is_dry_run, is_yes, is_quiet, is_forced;
     bool has_terminal;  /* whether standard input is a terminal; unknown after the confinement */
     const char *config; /* NULL: not given */
     struct reference reference; /* the first operand; all zero if there is none */
     struct store *store;
+    struct rules *rules;       /* of CONTENT_RULES; NULL: no access file, or is_forced */
+    struct progress_line line; /* clear it before anything is printed */
 };
 
 enum content_options {
@@ -25,6 +30,8 @@ enum content_options {
     CONTENT_DRY_RUN = 1 << 1,
     CONTENT_YES = 1 << 2,
     CONTENT_OF_REPOSITORY = 1 << 3, /* the operand is a whole repository */
+    CONTENT_QUIET = 1 << 4,
+    CONTENT_RULES = 1 << 5, /* obeys the access file, unless --force is given */
 };
 
 /* The command line and the function of one of the verbs. */

@@ -110,17 +110,21 @@ static int measure_repositories(struct content_job *job, struct error *err)
     CLEANUP(store_names_done) struct store_names names = {0};
     CLEANUP(account_done) struct account account = {0};
     CLEANUP_FREE struct usage *usages = NULL;
+    const struct usage_options options = {.progress = progress_line_show,
+                                          .progress_object = &job->line};
     int r = store_list_repositories(job->store, NULL, SIZE_MAX, NULL, &names, err);
 
     if (r == 0) {
         usages = calloc(names.count + 1, sizeof(*usages));
-        r = usages ? store_measure_repositories(job->store, &names, usages, &account.total, err)
+        r = usages ? store_measure_repositories(job->store, &names, &options, usages,
+                                                &account.total, err)
                    : error_set_oom(err);
     }
     if (r == 0)
         r = fill(&account, &names, usages, NULL, err);
     if (r < 0)
         return r;
+    progress_line_clear(&job->line);
     return job->is_json ? write_account(&account, "repositories", "name", NULL, err)
                         : print_account(&account, "REPOSITORY", err);
 }
@@ -130,13 +134,15 @@ static int measure_tags(struct content_job *job, struct error *err)
     CLEANUP(store_names_done) struct store_names tags = {0};
     CLEANUP(account_done) struct account account = {0};
     CLEANUP_FREE struct usage *usages = NULL;
+    const struct usage_options options = {.progress = progress_line_show,
+                                          .progress_object = &job->line};
     struct usage rest;
     const char *name = job->reference.name;
     int r = reference_list_tags(job->store, name, &tags, err);
 
     if (r == 0) {
         usages = calloc(tags.count + 1, sizeof(*usages));
-        r = usages ? store_measure_tags(job->store, name, &tags, NULL, NULL, usages, &rest,
+        r = usages ? store_measure_tags(job->store, name, &tags, &options, usages, &rest,
                                         &account.total, err)
                    : error_set_oom(err);
     }
@@ -144,6 +150,7 @@ static int measure_tags(struct content_job *job, struct error *err)
         r = fill(&account, &tags, usages, job->is_json ? NULL : &rest, err);
     if (r < 0)
         return r;
+    progress_line_clear(&job->line);
     return job->is_json ? write_account(&account, "tags", "tag", &rest, err)
                         : print_account(&account, "TAG", err);
 }
@@ -155,8 +162,12 @@ static int measure(struct content_job *job, struct error *err)
 
 static int run_du(int argc, char **argv)
 {
-    static const struct content_verb du = {
-        &verb_du, CONTENT_JSON | CONTENT_OF_REPOSITORY, 0, 1, "one repository at most", measure};
+    static const struct content_verb du = {&verb_du,
+                                           CONTENT_JSON | CONTENT_QUIET | CONTENT_OF_REPOSITORY,
+                                           0,
+                                           1,
+                                           "one repository at most",
+                                           measure};
 
     return content_run(argc, argv, &du);
 }
@@ -164,7 +175,7 @@ static int run_du(int argc, char **argv)
 const struct verb verb_du = {
     .name = "du",
     .function = run_du,
-    .help = "Usage: registryd du [REPOSITORY] [--json] [--config CONFIG]\n"
+    .help = "Usage: registryd du [REPOSITORY] [--json] [--quiet] [--config CONFIG]\n"
             "\n"
             "Shows how much space each repository takes, or each tag of one, the largest\n"
             "first. SIZE counts each blob and manifest once. ALONE is the part that no other\n"
@@ -172,6 +183,7 @@ const struct verb verb_du = {
             "space. Works on the storage, whether servers run or not.\n"
             "\n"
             "  -j, --json           JSON for scripts\n"
+            "  -q, --quiet          do not show the progress\n"
             "  -c, --config CONFIG  the server's configuration; without it, the file that\n"
             "                       serve reads\n"
             "  -h, --help           this text\n"

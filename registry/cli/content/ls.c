@@ -6,14 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "common/time-units.h"
 #include "registry/cli/content/content.h"
 #include "registry/cli/content/image.h"
 #include "registry/cli/json-out.h"
 #include "registry/cli/table.h"
 #include "registry/core/usage.h"
 
-enum { NS_PER_S = 1000 * 1000 * 1000 };
+enum { SHORT_DIGEST = 19 }; /* "sha256:" and 12 digits: a terminal's lines are short */
 
 /* Warns about names that could not be read. The others are still listed. */
 static void tell_unreadable(const struct store_names *names)
@@ -23,18 +25,47 @@ static void tell_unreadable(const struct store_names *names)
                 names->unreadable_why ? names->unreadable_why : "out of memory");
 }
 
+/* Scripts see no line for nothing; people are told. */
+static void print_table(const struct table *table, size_t rows, const char *if_none)
+{
+    if (rows > 0)
+        table_print(table);
+    else if (isatty(STDOUT_FILENO))
+        fprintf(stderr, "registryd: %s\n", if_none);
+}
+
 /* --- repositories ---------------------------------------------------------------------------- */
 
-static int count_tags(struct store *store, const char *name, size_t *ret, struct error *err)
+static int count_tags(struct content_job *job, const char *name, size_t *ret, struct error *err)
 {
     CLEANUP(store_names_done) struct store_names tags = {0};
-    int r = store_list_tags(store, name, NULL, SIZE_MAX, &tags, err);
+    int r = store_list_tags(job->store, name, NULL, SIZE_MAX, &tags, err);
 
     *ret = tags.count;
     return r < 0 ? r : 0;
 }
 
-static int print_repositories(struct content_job *job, const struct store_names *names,
+/* How many tags each repository has. *ret: free with free(). */
+static int count_all_tags(struct content_job *job, const struct store_names *names, size_t **ret,
+                          struct error *err)
+{
+    CLEANUP_FREE size_t *counts = calloc(names->count + 1, sizeof(*counts));
+    int r = counts ? 0 : error_set_oom(err);
+
+    for (size_t i = 0; r == 0 && i < names->count; i++) {
+        progress_line_show(&job->line, &(struct progress){.step = "counting tags",
+                                                          .unit = "repositories",
+                                                          .done = i,
+                                                          .total = names->count});
+        r = count_tags(job, names->items[i], &counts[i], err);
+    }
+    progress_line_clear(&job->line);
+    if (r == 0)
+        *ret = steal_ptr(&counts);
+    return r;
+}
+
+static int print_repositories(const struct store_names *names, const size_t *counts,
                               struct error *err)
 {
     CLEANUP(table_done) struct table table = {.columns = 2, .align = "lr"};
@@ -42,50 +73,46 @@ static int print_repositories(struct content_job *job, const struct store_names 
 
     for (size_t i = 0; r == 0 && i < names->count; i++) {
         char count[WORDS_SIZE_MAX];
-        size_t tags;
 
-        r = count_tags(job->store, names->items[i], &tags, err);
-        snprintf(count, sizeof(count), "%zu", tags);
-        if (r == 0)
-            r = table_add(&table, (const char *const[]){names->items[i], count}, err);
+        snprintf(count, sizeof(count), "%zu", counts[i]);
+        r = table_add(&table, (const char *const[]){names->items[i], count}, err);
     }
-    if (r == 0 && names->count > 0)
-        table_print(&table);
+    if (r == 0)
+        print_table(&table, names->count, "there are no repositories yet");
     return r;
 }
 
-static int write_repositories(struct content_job *job, const struct store_names *names,
+static int write_repositories(const struct store_names *names, const size_t *counts,
                               struct error *err)
 {
     struct json_out out = {0};
-    int r = 0;
 
     json_out_open(&out, NULL, '{');
     json_out_open(&out, "repositories", '[');
-    for (size_t i = 0; r == 0 && i < names->count; i++) {
-        size_t tags;
-
-        r = count_tags(job->store, names->items[i], &tags, err);
+    for (size_t i = 0; i < names->count; i++) {
         json_out_open(&out, NULL, '{');
         json_out_text(&out, "name", names->items[i]);
-        json_out_number(&out, "tags", tags);
+        json_out_number(&out, "tags", counts[i]);
         json_out_close(&out, '}');
     }
     json_out_close(&out, ']');
     json_out_close(&out, '}');
-    return r < 0 ? r : json_out_end(&out, err);
+    return json_out_end(&out, err);
 }
 
 static int list_repositories(struct content_job *job, struct error *err)
 {
     CLEANUP(store_names_done) struct store_names names = {0};
+    CLEANUP_FREE size_t *counts = NULL;
     int r = store_list_repositories(job->store, NULL, SIZE_MAX, NULL, &names, err);
 
+    if (r == 0)
+        r = count_all_tags(job, &names, &counts, err);
     if (r < 0)
         return r;
     tell_unreadable(&names);
-    return job->is_json ? write_repositories(job, &names, err)
-                        : print_repositories(job, &names, err);
+    return job->is_json ? write_repositories(&names, counts, err)
+                        : print_repositories(&names, counts, err);
 }
 
 /* --- tags ------------------------------------------------------------------------------------ */
@@ -161,6 +188,10 @@ static int read_rows(struct content_job *job, const struct store_names *tags, st
 {
     CLEANUP_FREE struct usage *usages = calloc(tags->count + 1, sizeof(*usages));
     struct row_reader reader = {job, rows};
+    const struct usage_options options = {.visit = read_row,
+                                          .object = &reader,
+                                          .progress = progress_line_show,
+                                          .progress_object = &job->line};
     struct usage rest, total;
     int r;
 
@@ -170,8 +201,9 @@ static int read_rows(struct content_job *job, const struct store_names *tags, st
     rows->count = tags->count;
     for (size_t i = 0; i < tags->count; i++)
         rows->items[i] = (struct tag_row){.tag = tags->items[i], .is_gone = true};
-    r = store_measure_tags(job->store, job->reference.name, tags, read_row, &reader, usages, &rest,
-                           &total, err);
+    r = store_measure_tags(job->store, job->reference.name, tags, &options, usages, &rest, &total,
+                           err);
+    progress_line_clear(&job->line);
     for (size_t i = 0; r == 0 && i < tags->count; i++)
         rows->items[i].bytes = usages[i].bytes;
     if (r == 0)
@@ -205,14 +237,16 @@ static int print_tags(const struct tag_rows *rows, struct error *err)
             continue;
         describe(row, platforms, sizeof(platforms));
         digest_format(&row->state.digest, digest);
+        if (isatty(STDOUT_FILENO))
+            digest[SHORT_DIGEST] = '\0';
         r = table_add(
             &table,
             (const char *const[]){row->tag, short_time(row->state.pushed_ns / NS_PER_S, pushed),
                                   words_short_bytes(row->bytes, bytes), platforms, digest},
             err);
     }
-    if (r == 0 && rows->count > 0)
-        table_print(&table);
+    if (r == 0)
+        print_table(&table, rows->count, "the repository has no tags");
     return r;
 }
 
@@ -270,8 +304,12 @@ static int list(struct content_job *job, struct error *err)
 
 static int run_ls(int argc, char **argv)
 {
-    static const struct content_verb ls = {
-        &verb_ls, CONTENT_JSON | CONTENT_OF_REPOSITORY, 0, 1, "one repository at most", list};
+    static const struct content_verb ls = {&verb_ls,
+                                           CONTENT_JSON | CONTENT_QUIET | CONTENT_OF_REPOSITORY,
+                                           0,
+                                           1,
+                                           "one repository at most",
+                                           list};
 
     return content_run(argc, argv, &ls);
 }
@@ -279,13 +317,15 @@ static int run_ls(int argc, char **argv)
 const struct verb verb_ls = {
     .name = "ls",
     .function = run_ls,
-    .help = "Usage: registryd ls [REPOSITORY] [--json] [--config CONFIG]\n"
+    .help = "Usage: registryd ls [REPOSITORY] [--json] [--quiet] [--config CONFIG]\n"
             "\n"
             "Lists the repositories with the number of their tags; or the tags of one\n"
             "repository, the latest first, with platforms and the size of everything that the\n"
-            "tag refers to. Works on the storage, whether servers run or not.\n"
+            "tag refers to. On a terminal, digests are shortened. Works on the storage,\n"
+            "whether servers run or not.\n"
             "\n"
             "  -j, --json           JSON for scripts\n"
+            "  -q, --quiet          do not show the progress\n"
             "  -c, --config CONFIG  the server's configuration; without it, the file that\n"
             "                       serve reads\n"
             "  -h, --help           this text\n"

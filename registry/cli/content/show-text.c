@@ -47,6 +47,13 @@ static int print_value(const char *name, const struct json *value, struct error 
     return print_field(name, json, err);
 }
 
+/* The type of an image's configuration says nothing new. */
+static bool is_other_artifact(const char *type)
+{
+    return type && strcmp(type, "application/vnd.oci.image.config.v1+json") != 0 &&
+           strcmp(type, "application/vnd.docker.container.image.v1+json") != 0;
+}
+
 static int print_head(const struct shown *shown, struct error *err)
 {
     const struct image *image = shown->image;
@@ -57,7 +64,7 @@ static int print_head(const struct shown *shown, struct error *err)
     printf("%-12s %s%s%s\n", "Name:", image->name, *shown->tag ? ":" : "", shown->tag);
     printf("%-12s %s\n", "Digest:", digest);
     r = print_field("Type:", image->content.media_type, err);
-    if (r == 0 && image->is_known && image->manifest.artifact_type)
+    if (r == 0 && image->is_known && is_other_artifact(image->manifest.artifact_type))
         r = print_field("Artifact:", image->manifest.artifact_type, err);
     if (r == 0 && image->is_known && image->manifest.has_subject) {
         digest_format(&image->manifest.subject, digest);
@@ -142,7 +149,8 @@ static int print_layers(const struct shown *shown, struct error *err)
     if (r == 0) {
         putchar('\n');
         table_print(&table);
-        printf("%s in %zu layers\n", words_short_bytes(total, size), blobs->count - first);
+        printf("%s in %zu %s\n", words_short_bytes(total, size), blobs->count - first,
+               words_plural(blobs->count - first, "layer", "layers"));
     }
     return r;
 }

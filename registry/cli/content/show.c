@@ -4,9 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/time-units.h"
 #include "registry/cli/content/content.h"
-
-enum { NS_PER_S = 1000 * 1000 * 1000 };
 
 struct referrers {
     struct image *items;

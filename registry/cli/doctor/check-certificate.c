@@ -1,4 +1,5 @@
 /* Checks the certificate of http.tls as clients do. */
+#include <errno.h>
 #include <fcntl.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
@@ -14,19 +15,9 @@
 #include "registry/cli/init/layout.h"
 #include "registry/cli/table.h"
 #include "registry/http/tls-file.h"
+#include "registry/x509/chain.h"
 
-enum { CHAIN_MAX = 16, DAYS_LEFT = 30, DAY_S = 24 * 60 * 60 };
-
-struct chain {
-    gnutls_x509_crt_t items[CHAIN_MAX];
-    unsigned count;
-};
-
-static void chain_done(struct chain *chain)
-{
-    for (unsigned i = 0; i < chain->count; i++)
-        gnutls_x509_crt_deinit(chain->items[i]);
-}
+enum { DAYS_LEFT = 30, DAY_S = 24 * 60 * 60, RSA_LEAST = 2048 };
 
 static int read_file(const char *path, struct tls_file *ret, struct report *report)
 {
@@ -114,34 +105,103 @@ static void check_names(struct examination *examination, gnutls_x509_crt_t certi
     add_renewal(examination);
 }
 
+/* --- use -------------------------------------------------------------------------------------- */
+
+/* Whether the certificate may be that of a server. One without purposes may be anything. */
+static bool is_for_servers(gnutls_x509_crt_t certificate)
+{
+    char purpose[64];
+    unsigned critical;
+    int r = 0, i = 0;
+
+    for (; r >= 0 || r == GNUTLS_E_SHORT_MEMORY_BUFFER; i++) {
+        size_t size = sizeof(purpose);
+
+        r = gnutls_x509_crt_get_key_purpose_oid(certificate, (unsigned)i, purpose, &size, &critical);
+        if (r >= 0 && (strcmp(purpose, GNUTLS_KP_TLS_WWW_SERVER) == 0 ||
+                       strcmp(purpose, GNUTLS_KP_ANY) == 0))
+            return true;
+    }
+    return i == 1;
+}
+
+static void check_use(struct examination *examination, gnutls_x509_crt_t certificate,
+                      const char *path)
+{
+    struct report *report = &examination->report;
+    unsigned bits = 0;
+    int signature = gnutls_x509_crt_get_signature_algorithm(certificate);
+
+    if (!is_for_servers(certificate))
+        report_add(report, "certificate-use", FINDING_BAD,
+                   "Clients say \"x509: certificate specifies an incompatible key usage\".",
+                   "the certificate in %s is not for servers (extended key usage serverAuth)", path);
+    if (gnutls_x509_crt_get_pk_algorithm(certificate, &bits) == GNUTLS_PK_RSA && bits < RSA_LEAST)
+        report_add(report, "certificate-weak", FINDING_BAD,
+                   "curl and others say \"EE certificate key too weak\".",
+                   "the certificate in %s has an RSA key of %u bits", path, bits);
+    else if (gnutls_x509_crt_check_issuer(certificate, certificate) == 0 && signature > 0 &&
+             !gnutls_sign_is_secure2((gnutls_sign_algorithm_t)signature,
+                                     GNUTLS_SIGN_FLAG_SECURE_FOR_CERTS))
+        report_add(report, "certificate-weak", FINDING_BAD,
+                   "Clients say \"x509: cannot verify signature: insecure algorithm\".",
+                   "the certificate in %s is signed with %s", path,
+                   gnutls_sign_get_name((gnutls_sign_algorithm_t)signature));
+}
+
 /* --- trust ----------------------------------------------------------------------------------- */
 
 /* Whether this machine trusts the chain; *ret_known is false if no authorities are installed. */
-static bool is_trusted(const struct chain *chain, bool *ret_known)
+static bool is_trusted(const struct x509_chain *chain, bool *ret_known)
 {
     gnutls_x509_trust_list_t list = NULL;
-    unsigned status = GNUTLS_CERT_INVALID;
+    unsigned status;
     int r = gnutls_x509_trust_list_init(&list, 0);
 
     if (r == 0)
         r = gnutls_x509_trust_list_add_system_trust(list, 0, 0);
     *ret_known = r > 0;
-    if (r > 0)
-        r = gnutls_x509_trust_list_verify_crt2(list, (gnutls_x509_crt_t *)chain->items,
-                                               chain->count, NULL, 0, 0, &status, NULL);
+    r = r > 0 ? x509_chain_verify(chain, list, NULL, &status) : -ENOENT;
     if (list)
         gnutls_x509_trust_list_deinit(list, 1);
     return r == 0 && status == 0;
+}
+
+/* The file has the server's certificate first, then each issuer. */
+static void check_issuers(struct examination *examination, const struct x509_chain *chain,
+                          const char *path)
+{
+    struct report *report = &examination->report;
+
+    for (unsigned i = 1; i < chain->count; i++) {
+        int64_t end_s = gnutls_x509_crt_get_expiration_time(chain->certificates[i]);
+        char when[WORDS_SIZE_MAX];
+
+        if (!gnutls_x509_crt_check_issuer(chain->certificates[i - 1], chain->certificates[i])) {
+            report_add(report, "certificate-order", FINDING_WARNING,
+                       "Clients that do not know the issuer say \"x509: certificate signed by "
+                       "unknown authority\". The file needs the server's certificate first, then "
+                       "its issuer, and so on.",
+                       "certificate %u in %s did not issue the one before it", i + 1, path);
+            return;
+        }
+        if (examination->now_s >= end_s)
+            report_add(report, "certificate-issuer-expired", FINDING_BAD,
+                       "Every client refuses the chain, although the server's certificate is "
+                       "valid. The authority has a newer one.",
+                       "certificate %u in %s, that of an issuer, expired on %s UTC", i + 1, path,
+                       short_time(end_s, when));
+    }
 }
 
 /*
  * Certificates of public authorities contain the address of the issuer's certificate; those of
  * private authorities rarely do.
  */
-static void check_chain(struct examination *examination, const struct chain *chain,
+static void check_chain(struct examination *examination, const struct x509_chain *chain,
                         const char *path)
 {
-    gnutls_x509_crt_t last = chain->items[chain->count - 1];
+    gnutls_x509_crt_t last = chain->certificates[chain->count - 1];
     gnutls_datum_t where = {0};
     bool is_known;
 
@@ -212,28 +272,26 @@ static void check_pair(struct examination *examination)
 {
     struct report *report = &examination->report;
     const char *path = examination->settings->http.tls.certificate;
-    CLEANUP(chain_done) struct chain chain = {.count = CHAIN_MAX};
+    CLEANUP(x509_chain_done) struct x509_chain chain = {0};
     CLEANUP(tls_file_done) struct tls_file file = {0};
     gnutls_datum_t datum;
     int r;
 
-    if (read_file(path, &file, report) < 0) {
-        chain.count = 0;
+    if (read_file(path, &file, report) < 0)
         return;
-    }
     datum = tls_file_datum(&file);
-    r = gnutls_x509_crt_list_import(chain.items, &chain.count, &datum, GNUTLS_X509_FMT_PEM, 0);
+    r = x509_chain_read(&chain, &datum);
     if (r <= 0) {
-        chain.count = 0;
         report_add(report, "certificate-unusable", FINDING_BAD, "The server does not start.",
                    "%s does not contain a certificate: %s", path, gnutls_strerror(r));
         return;
     }
-    chain.count = (unsigned)r;
-    check_dates(examination, chain.items[0], path);
-    check_names(examination, chain.items[0], path);
+    check_dates(examination, chain.certificates[0], path);
+    check_names(examination, chain.certificates[0], path);
+    check_use(examination, chain.certificates[0], path);
+    check_issuers(examination, &chain, path);
     check_chain(examination, &chain, path);
-    check_key(examination, chain.items[0]);
+    check_key(examination, chain.certificates[0]);
 }
 
 void check_certificate(struct examination *examination)

@@ -197,8 +197,26 @@ static void check_public(struct examination *examination)
     check_body_limit(examination, &address);
 }
 
+/* A server without TLS at an address with TLS is behind a proxy. */
+static void check_trusted_proxies(struct examination *examination)
+{
+    const struct settings *settings = examination->settings;
+    struct public_address address;
+
+    if (!settings->http.host || settings->http.tls.certificate || !settings->auth.is_htpasswd ||
+        settings->http.trusted_proxy_count > 0 ||
+        public_address_parse(settings->http.host, &address) < 0 || !address.is_tls)
+        return;
+    report_add(&examination->report, "proxy-untrusted", FINDING_WARNING,
+               "All clients seem to have the proxy's address: the wrong passwords of one delay the "
+               "logins of all, and the log does not tell clients apart.",
+               "%s leads to a proxy, and http.trustedproxies does not name it",
+               settings->http.host);
+}
+
 void check_server(struct examination *examination)
 {
+    check_trusted_proxies(examination);
     check_listener(examination);
     check_public(examination);
 }

@@ -87,8 +87,8 @@ static void check_room(struct report *report, const char *directory)
 struct survey {
     struct examination *examination;
     size_t entries; /* examined so far */
-    size_t foreign, links, future;
-    char *first_foreign, *first_link, *first_future; /* paths; owned */
+    size_t foreign, links, future, empty;
+    char *first_foreign, *first_link, *first_future, *first_empty; /* paths; owned */
 };
 
 static void survey_done(struct survey *survey)
@@ -96,6 +96,7 @@ static void survey_done(struct survey *survey)
     free(survey->first_foreign);
     free(survey->first_link);
     free(survey->first_future);
+    free(survey->first_empty);
 }
 
 static void note(struct survey *survey, size_t *count, char **first, const char *path,
@@ -116,6 +117,22 @@ static void look_at(struct survey *survey, const char *path, const char *name,
         note(survey, &survey->foreign, &survey->first_foreign, path, name);
     if (st->st_mtime > survey->examination->now_s + FUTURE_S)
         note(survey, &survey->future, &survey->first_future, path, name);
+}
+
+/*
+ * A power failure can leave files without their bytes. Only one blob has none; its digest begins
+ * like this.
+ */
+static void look_at_blob(struct survey *survey, int fd, const char *path, const char *name)
+{
+    static const char nothing[] = "e3b0c44298fc1c149afbf4c8996fb924";
+    char data[DIGEST_TEXT_SIZE + sizeof("/data")];
+    struct stat st;
+
+    if (strlen(name) < DIGEST_TEXT_SIZE && strncmp(name, nothing, strlen(nothing)) != 0 &&
+        snprintf(data, sizeof(data), "%s/data", name) > 0 &&
+        fstatat(fd, data, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
+        note(survey, &survey->empty, &survey->first_empty, path, name);
 }
 
 /* Examines a directory and its subdirectories down to a depth. Follows no link. */
@@ -140,6 +157,8 @@ static void look_below(struct survey *survey, int parent_fd, const char *name, c
             continue;
         survey->entries++;
         look_at(survey, path, entry->d_name, &st);
+        if (depth == 1 && S_ISDIR(st.st_mode) && strstr(path, "/v2/blobs/sha256/"))
+            look_at_blob(survey, fd, path, entry->d_name);
         if (depth > 1 && S_ISDIR(st.st_mode) && asprintf(&below, "%s/%s", path, entry->d_name) >= 0)
             look_below(survey, fd, entry->d_name, below, depth - 1);
     }
@@ -166,6 +185,15 @@ static void check_content(struct examination *examination, const char *root)
                    "%zu symbolic %s in the storage, such as %s", survey.links,
                    survey.links == 1 ? "link is" : "links are",
                    survey.first_link ? survey.first_link : path);
+    if (survey.empty > 0) {
+        report_add(report, "storage-damage", FINDING_BAD,
+                   "Pulls of them fail. A power failure or a full disk can do this; registryd "
+                   "verify finds all damage and says how to repair it.",
+                   "%zu %s in the storage no bytes, such as %s", survey.empty,
+                   survey.empty == 1 ? "blob has" : "blobs have",
+                   survey.first_empty ? survey.first_empty : path);
+        report_set_command(report, "registryd verify");
+    }
     if (survey.foreign > 0 && geteuid() != 0) {
         report_add(report, "storage-foreign", FINDING_WARNING,
                    "The server may be unable to read, replace or remove them. A program that runs "
@@ -184,7 +212,7 @@ static void check_content(struct examination *examination, const char *root)
                    survey.first_future ? survey.first_future : path);
 }
 
-/* The proof: the bucket is opened, for which the store must keep the conditions of writes. */
+/* Opens the bucket, which fails if the store ignores the conditions of writes. */
 static void check_bucket(struct examination *examination)
 {
     struct storage *storage;
@@ -207,6 +235,7 @@ static void check_directory(struct examination *examination)
     struct report *report = &examination->report;
     struct stat st;
 
+    check_mount(examination, root);
     if (stat(root, &st) < 0 && errno == ENOENT) {
         report_add(report, "storage-missing", FINDING_WARNING,
                    "The server creates it if it has the rights. A file system may not be mounted.",

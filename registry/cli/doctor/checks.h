@@ -25,5 +25,8 @@ void check_storage(
     struct examination *examination); /* rights, free space, owners and times of files */
 void check_server(struct examination *examination); /* the answers at http.addr and http.host */
 
+/* Whether the storage's file system is mounted, if /etc/fstab has it. */
+void check_mount(struct examination *examination, const char *root);
+
 /* Whether only programs on this machine can connect to http.addr. */
 bool address_is_local(const struct settings_http *http);

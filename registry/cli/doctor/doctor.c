@@ -101,10 +101,8 @@ static int run_doctor(int argc, char **argv)
     }
     if (r == 0 && fflush(stdout) != 0)
         r = error_set_errno(&err, errno, "cannot write to standard output");
-    status = r < 0 ? EXIT_FAILURE : report_exit_status(&examination.report);
+    status = r < 0 ? verb_fail(&err) : report_exit_status(&examination.report);
     report_done(&examination.report);
-    if (r < 0)
-        fprintf(stderr, "registryd: %s\n", err.text);
     return status;
 }
 

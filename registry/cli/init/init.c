@@ -88,8 +88,8 @@ static int fill(struct init_directory *directory, const struct init_options *opt
     if (r == 0)
         r = init_user_add(directory, options->user, password, err);
     if (r == 0)
-        r = options->is_request ? add_request(directory, &names, err)
-                                : add_certificates(directory, &names, err);
+        r = options->mode == INIT_REQUEST ? add_request(directory, &names, err)
+                                          : add_certificates(directory, &names, err);
     return r < 0 ? r : init_configuration_add(directory, options->port, err);
 }
 
@@ -124,10 +124,8 @@ static int run_init(int argc, char **argv)
     if (r == 0)
         r = confine_tool(&err);
     if (r == 0)
-        r = options.is_renewal ? init_renew(&options, &err) : create(&options, &err);
-    if (r < 0)
-        fprintf(stderr, "registryd: %s\n", err.text);
-    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        r = options.mode == INIT_RENEW ? init_renew(&options, &err) : create(&options, &err);
+    return r < 0 ? verb_fail(&err) : EXIT_SUCCESS;
 }
 
 const struct verb verb_init = {

@@ -56,6 +56,20 @@ static bool is_host(const char *name)
     return true;
 }
 
+static int refuse_beside_renew(struct error *err)
+{
+    return error_set(err, EINVAL,
+                     "--renew replaces the certificate and accepts no other option than --host");
+}
+
+static int set_mode(struct init_options *options, enum init_mode mode, struct error *err)
+{
+    if (options->mode != INIT_CREATE && options->mode != mode)
+        return refuse_beside_renew(err);
+    options->mode = mode;
+    return 0;
+}
+
 static int take_switch(int letter, struct init_options *options, struct error *err)
 {
     char *end;
@@ -83,11 +97,9 @@ static int take_switch(int letter, struct init_options *options, struct error *e
         options->is_from_input = true;
         return 0;
     case CSR:
-        options->is_request = true;
-        return 0;
+        return set_mode(options, INIT_REQUEST, err);
     default:
-        options->is_renewal = true;
-        return 0;
+        return set_mode(options, INIT_RENEW, err);
     }
 }
 
@@ -95,13 +107,9 @@ static int check(const struct init_options *options, struct error *err)
 {
     if (!options->directory)
         return error_set(err, EINVAL, "init needs a directory (" USAGE ")");
-    if (options->is_renewal) {
-        if (options->user || options->is_from_input || options->is_request)
-            return error_set(
-                err, EINVAL,
-                "--renew replaces the certificate and accepts no other option than --host");
-        return 0;
-    }
+    if (options->mode == INIT_RENEW)
+        return options->user || options->port || options->is_from_input ? refuse_beside_renew(err)
+                                                                        : 0;
     if (options->host_count == 0)
         return error_set(err, EINVAL, "--host is required: the name that clients use (" USAGE ")");
     if (strncmp(options->hosts[0], "*.", 2) == 0)
@@ -115,7 +123,7 @@ static int check(const struct init_options *options, struct error *err)
 
 int init_options_parse(int argc, char **argv, struct init_options *ret, struct error *err)
 {
-    struct init_options options = {.port = PORT_STANDARD};
+    struct init_options options = {0};
     int letter, r = 0;
 
     optind = 1;
@@ -134,6 +142,8 @@ int init_options_parse(int argc, char **argv, struct init_options *ret, struct e
         return error_set(err, EINVAL, "init takes one directory; unexpected: %s", argv[optind + 1]);
     options.directory = argv[optind];
     r = check(&options, err);
+    if (options.port == 0)
+        options.port = PORT_STANDARD;
     if (r == 0)
         *ret = options;
     return r;

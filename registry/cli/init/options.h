@@ -7,6 +7,12 @@
 
 enum { INIT_HOSTS_MAX = 16 };
 
+enum init_mode {
+    INIT_CREATE,
+    INIT_REQUEST, /* --csr: create; another authority signs the certificate */
+    INIT_RENEW,   /* --renew: a new certificate in an existing directory */
+};
+
 /* The command line of `registryd init`; texts are borrowed from argv. */
 struct init_options {
     const char *directory;
@@ -16,8 +22,7 @@ struct init_options {
     const char *user;
     unsigned port;
     bool is_from_input; /* --password-stdin */
-    bool is_request;    /* --csr: another authority signs the certificate */
-    bool is_renewal;    /* --renew: a new certificate in an existing directory */
+    enum init_mode mode;
 };
 
 enum { INIT_HELP = 1 };

@@ -90,12 +90,12 @@ int init_report(const struct init_options *options, const char *directory,
     if (generated)
         printf("\nThe password of %s, which is stored nowhere else:\n  %.*s\n", options->user,
                (int)generated->size, (const char *)generated->data);
-    if (options->is_request)
+    if (options->mode == INIT_REQUEST)
         printf("\nLet your authority sign %s/" LAYOUT_REQUEST ". Store its answer (the\n"
                "certificate, then the intermediate certificates) in\n%s/" LAYOUT_CERTIFICATE ".\n",
                directory, directory);
     report_start(directory, quoted);
-    if (!options->is_request) {
+    if (options->mode != INIT_REQUEST) {
         report_clients(options, registry, quoted);
         report_authority(quoted);
     }

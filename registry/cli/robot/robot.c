@@ -308,9 +308,7 @@ static int run_robot(int argc, char **argv)
         return verb_print_help(&verb_robot);
     if (r == 0)
         r = run(&order, now_s, &err);
-    if (r < 0)
-        fprintf(stderr, "registryd: %s\n", err.text);
-    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    return r < 0 ? verb_fail(&err) : EXIT_SUCCESS;
 }
 
 const struct verb verb_robot = {

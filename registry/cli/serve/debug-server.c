@@ -13,7 +13,7 @@ static void answer_health(const struct debug *debug, struct response *response)
 {
     struct error err = {0};
 
-    if (store_check(debug->store, &err) < 0) {
+    if (health_get(debug->health, &err) < 0) {
         response_fail(response, &err);
         response->status = 503;
         return;
@@ -22,7 +22,7 @@ static void answer_health(const struct debug *debug, struct response *response)
 }
 
 /* Room for all values of gather_values(). */
-enum { VALUES_MAX = 20 };
+enum { VALUES_MAX = 36 };
 
 static struct metrics_value counter(const char *name, const char *help, uint64_t value)
 {
@@ -59,6 +59,72 @@ static size_t gather_maintenance(const struct maintenance_counters *counters,
     return count;
 }
 
+static size_t gather_bucket(struct store *store, struct metrics_value *values, size_t count)
+{
+    struct storage_request_counters counters;
+
+    if (!store_is_remote(store))
+        return count;
+    store_count_requests(store, &counters);
+    const struct metrics_value all[] = {
+        counter("registry_bucket_requests_total", "Requests to the store, with the retries.",
+                counters.requests),
+        counter("registry_bucket_retries_total", "Requests that were sent again.",
+                counters.retries),
+        counter("registry_bucket_failures_total",
+                "Requests without an answer, or with one of 5xx, 408 or 429.", counters.failures),
+        counter("registry_bucket_refused_total",
+                "Requests that were not sent, because the store does not answer.",
+                counters.refused),
+        counter("registry_bucket_key_renewals_total", "Keys that came from an endpoint.",
+                counters.renewals),
+        counter("registry_bucket_key_failures_total", "Times that no keys came from the endpoint.",
+                counters.renewal_failures),
+        {.name = "registry_bucket_down",
+         .help = "1 while the store does not answer and requests fail at once.",
+         .is_gauge = true,
+         .value = counters.is_down},
+    };
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        values[count++] = all[i];
+    return count;
+}
+
+static size_t gather_copies(struct store *store, struct metrics_value *values, size_t count)
+{
+    struct storage_copy_counters counters;
+
+    store_count_copies(store, &counters);
+    if (!counters.is_enabled)
+        return count;
+    const struct metrics_value all[] = {
+        counter("registry_blob_cache_hits_total", "Downloads of blobs from the disk cache.",
+                counters.hits),
+        counter("registry_blob_cache_misses_total", "Downloads of blobs from the bucket.",
+                counters.misses),
+        counter("registry_blob_cache_fills_total", "Blobs that were added to the disk cache.",
+                counters.fills),
+        counter("registry_blob_cache_evictions_total",
+                "Blobs that were removed from the disk cache to make room.", counters.evictions),
+        counter("registry_blob_cache_damaged_total",
+                "Blobs that were removed from the disk cache because they were damaged.",
+                counters.damaged),
+        {.name = "registry_blob_cache_bytes",
+         .help = "Bytes that the disk cache takes, with downloads that are being written.",
+         .is_gauge = true,
+         .value = counters.bytes},
+        {.name = "registry_blob_cache_ready",
+         .help = "1 when the disk cache has been read and is used.",
+         .is_gauge = true,
+         .value = counters.is_ready},
+    };
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        values[count++] = all[i];
+    return count;
+}
+
 static size_t gather_values(const struct debug *debug, struct metrics_value values[VALUES_MAX])
 {
     struct connections_counters connections;
@@ -81,6 +147,8 @@ static size_t gather_values(const struct debug *debug, struct metrics_value valu
     values[count++] = cache_counter("type=\"Miss\"", misses);
     values[count++] = cache_counter("type=\"Request\"", hits + misses);
     count = gather_maintenance(debug->maintenance, values, count);
+    count = gather_bucket(debug->store, values, count);
+    count = gather_copies(debug->store, values, count);
     if (!debug->authenticator)
         return count;
     authenticator_get_counters(debug->authenticator, &logins);
@@ -118,13 +186,6 @@ static enum http_result begin(void *context, struct request *request, struct res
 {
     const struct debug *debug = context;
 
-    if (has_path(request, "/debug/health") && store_is_remote(debug->store) &&
-        !request->is_on_worker) {
-        request->pool = debug->workers;
-        request->owner = (struct job_owner){0};
-        request->delay_ms = 0;
-        return HTTP_ON_WORKER;
-    }
     if (has_path(request, "/debug/health"))
         answer_health(debug, response);
     else if (debug->settings->has_prometheus && has_path(request, debug->settings->prometheus_path))

@@ -3,9 +3,8 @@
 #include "registry/access/authenticator.h"
 #include "registry/cli/serve/maintenance.h"
 #include "registry/config/settings.h"
-#include "registry/core/store.h"
+#include "registry/core/health.h"
 #include "registry/http/server.h"
-#include "registry/runtime/worker-pool.h"
 
 /*
  * The debug server of registry:2 (http.debug): /debug/health, and metrics for Prometheus if they
@@ -14,11 +13,11 @@
 struct debug {
     /* All of these are borrowed. */
     struct store *store;
+    struct health *health;
     const struct server *server;               /* the registry's; stop it after the debug server */
     const struct authenticator *authenticator; /* may be NULL */
     const struct metrics *metrics;
     const struct maintenance_counters *maintenance;
-    struct worker_pool *workers; /* for a check that waits for a network */
     const struct settings_debug *settings;
     struct connection_limits limits;
     struct listeners listeners; /* as in struct server_options */

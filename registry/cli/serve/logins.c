@@ -1,14 +1,8 @@
 #include "registry/cli/serve/logins.h"
 
 #include <errno.h>
-#include <stdio.h>
 
-#include "common/monotonic.h"
-#include "registry/access/signing-keys.h"
-#include "registry/core/records.h"
 #include "registry/runtime/log.h"
-
-enum { ROBOT_NOTE_INTERVAL_S = 60 * 60 };
 
 static void log_warning(void *context, const char *warning)
 {
@@ -76,7 +70,6 @@ int logins_open_tokens(struct logins *logins, struct store *store, struct error 
     logins->store = store;
     if (!auth->has_tokens)
         return 0;
-    logins->tokens_refreshed_ms = monotonic_ms();
     return tokens_open(
         &(struct tokens_options){
             .storage = store_get_storage(store),
@@ -87,18 +80,17 @@ int logins_open_tokens(struct logins *logins, struct store *store, struct error 
         &logins->access.tokens, err);
 }
 
-/* --- reading again --------------------------------------------------------------------------- */
-
-static void read_token_keys(struct logins *logins)
+int logins_start(struct logins *logins, struct error *err)
 {
-    struct error err = {0};
-
-    if (!logins->access.tokens)
-        return;
-    logins->tokens_refreshed_ms = monotonic_ms();
-    if (tokens_refresh(logins->access.tokens, &err) < 0)
-        log_error("cannot read the keys that sign tokens again: %s", err.text);
+    logins->upkeep = (struct login_upkeep){
+        .access = &logins->access,
+        .store = logins->store,
+        .is_read_only = logins->settings->storage.is_read_only,
+    };
+    return login_upkeep_start(&logins->upkeep, err);
 }
+
+/* --- reading again --------------------------------------------------------------------------- */
 
 void logins_reload(struct logins *logins)
 {
@@ -114,43 +106,14 @@ void logins_reload(struct logins *logins)
         log_error("cannot reload the rules, the previous ones stay in force: %s", err.text);
     if (access->robots && watched_table_reload(access->robots, &err) < 0)
         log_error("cannot reload the robots, the previous ones stay in force: %s", err.text);
-    read_token_keys(logins);
+    login_upkeep_wake(&logins->upkeep);
 }
 
-/* --- robots ---------------------------------------------------------------------------------- */
-
-/* Best effort: the time is only for display. */
-static void note_robot(void *object, const char *name, int64_t used_s)
-{
-    const struct logins *logins = object;
-    struct error err = {0};
-    char path[RECORD_PATH_MAX];
-
-    snprintf(path, sizeof(path), "robots/%s", name);
-    if (store_note_number(logins->store, path, used_s, &err) < 0)
-        log_warn("cannot record when the robot %s was used: %s", name, err.text);
-}
-
-static void note_robots(const struct logins *logins, int64_t interval_s)
-{
-    if (logins->access.robots && logins->store && !logins->settings->storage.is_read_only)
-        robots_file_note_uses(logins->access.robots, interval_s, note_robot, (void *)logins);
-}
-
-void logins_tick(struct logins *logins)
-{
-    note_robots(logins, ROBOT_NOTE_INTERVAL_S);
-    if (monotonic_ms() - logins->tokens_refreshed_ms >= SIGNING_KEYS_REFRESH_S * 1000 / 2)
-        read_token_keys(logins);
-}
-
-void logins_flush(const struct logins *logins)
-{
-    note_robots(logins, 1);
-}
+/* --- closing --------------------------------------------------------------------------------- */
 
 void logins_close(struct logins *logins)
 {
+    login_upkeep_stop(&logins->upkeep);
     tokens_close(logins->access.tokens);
     external_tokens_close(logins->access.external);
     authenticator_close(logins->access.authenticator);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "registry/access/access.h"
+#include "registry/cli/serve/login-upkeep.h"
 #include "registry/config/settings.h"
 #include "registry/core/store.h"
 
@@ -12,7 +13,7 @@ struct logins {
     const struct settings *settings; /* borrowed */
     struct store *store;             /* borrowed; NULL before logins_open_tokens() */
     struct access access;            /* its members are owned */
-    int64_t tokens_refreshed_ms;     /* of monotonic_ms() */
+    struct login_upkeep upkeep;
 };
 
 /* Opens the files that the settings name. 0 or negative. */
@@ -21,14 +22,14 @@ int logins_open(struct logins *logins, const struct settings *settings, struct e
 /* Opens the keys that sign tokens; they are in the storage. 0 or negative. */
 int logins_open_tokens(struct logins *logins, struct store *store, struct error *err) MUST_USE;
 
-/* Reads all files again. Logs failures; what was read before stays in force. */
+/* Starts the thread that keeps what is in the storage up to date. 0 or negative. */
+int logins_start(struct logins *logins, struct error *err) MUST_USE;
+
+/*
+ * Reads all files again, and has the thread read the keys. Logs failures; what was read before stays
+ * in force.
+ */
 void logins_reload(struct logins *logins);
 
-/* Call it every few seconds: reads the keys again in time, and records which robots were used. */
-void logins_tick(struct logins *logins);
-
-/* Records the last uses of robots. Call it after the last request. */
-void logins_flush(const struct logins *logins);
-
-/* Closes everything, also after a failure. */
+/* After the last request. Ends the thread and closes everything, also after a failure. */
 void logins_close(struct logins *logins);

@@ -1,6 +1,6 @@
 /*
- * Runs garbage collection, counts quotas and writes the record of pulls in a background thread. The
- * record registryd/maintenance/last says when the last collection began and how it ended, so that
+ * Runs garbage collection, purges uploads, counts quotas and writes the records of pulls and of
+ * growth in a background thread. The record registryd/maintenance/last says when the last collection began and how it ended, so that
  * all servers share one schedule, which survives restarts. The server that collects holds the lease
  * registryd/maintenance/lease. If it dies, the lease expires after two minutes, and a server starts
  * the collection again.
@@ -13,8 +13,10 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "common/condition.h"
 #include "common/monotonic.h"
 #include "common/words.h"
+#include "registry/cli/progress-line.h"
 #include "registry/cli/serve/quotas.h"
 #include "registry/cli/space.h"
 #include "registry/core/records.h"
@@ -39,16 +41,9 @@ enum {
 /* Waits for ms, or until the server is being stopped. Returns whether it is. */
 static bool rest(struct maintenance *m, int64_t ms)
 {
-    struct timespec end;
+    struct timespec end = condition_deadline(ms);
     bool is_stopping;
 
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += ms / 1000;
-    end.tv_nsec += ms % 1000 * 1000000;
-    if (end.tv_nsec >= 1000000000) {
-        end.tv_sec++;
-        end.tv_nsec -= 1000000000;
-    }
     pthread_mutex_lock(&m->lock);
     while (!m->is_stopping && pthread_cond_timedwait(&m->changed, &m->lock, &end) == 0)
         ;
@@ -112,6 +107,16 @@ static void log_line(void *object, const char *line)
     log_info("garbage collection: %s", line);
 }
 
+static void log_progress(const char *text)
+{
+    log_info("garbage collection: %s", text);
+}
+
+static void log_count(const char *text)
+{
+    log_info("counting a quota: %s", text);
+}
+
 static void add(uint64_t *counter, uint64_t more)
 {
     __atomic_add_fetch(counter, more, __ATOMIC_RELAXED);
@@ -147,6 +152,7 @@ static int collect(struct maintenance *m, struct error *err)
 {
     const struct settings_collection *settings = &m->settings->collection;
     CLEANUP(rules_unrefp) struct rules *rules = get_rules(m);
+    struct progress_line line = {.print = log_progress, .columns = PROGRESS_COLUMNS_MAX};
     const struct space_options options = {
         .rules = rules,
         .is_dry_run = settings->is_dry_run,
@@ -155,6 +161,8 @@ static int collect(struct maintenance *m, struct error *err)
         .tell = log_line,
         .pace = pace,
         .object = m,
+        .progress = progress_line_show,
+        .progress_object = &line,
     };
     struct space_result result = {0};
     int64_t began_ms = monotonic_ms();
@@ -235,18 +243,20 @@ static void run_if_due(struct maintenance *m)
     lease_release(&m->lease);
 }
 
-void maintenance_flush(struct maintenance *m)
+/* --- pulls -------------------------------------------------------------------------------- */
+
+static void record_pulls(struct maintenance *m)
 {
     struct error err = {0};
 
-    if (m->store && m->pulls && !m->settings->is_read_only &&
+    if (m->pulls && !m->settings->is_read_only &&
         pull_log_flush(m->pulls, m->store, &err) < 0)
         log_warn("cannot record what was pulled: %s", err.text);
 }
 
 /* --- quotas ------------------------------------------------------------------------------- */
 
-/* Called between two steps of counting quotas or removing tokens, which need no lease. */
+/* Called between two steps of work that needs no lease. */
 static int pace_without_lease(void *object, struct error *err)
 {
     struct maintenance *m = object;
@@ -270,13 +280,19 @@ static bool is_count_due(const struct maintenance *m, const struct store_quota *
 
 static int count_quota(struct maintenance *m, const struct store_quota *quota)
 {
+    struct progress_line line = {.print = log_count, .columns = PROGRESS_COLUMNS_MAX};
     char used[WORDS_SIZE_MAX], limit[WORDS_SIZE_MAX];
     struct error err = {0};
     uint64_t bytes;
     int r;
 
     m->work_began_ms = monotonic_ms();
-    r = store_recount(m->store, quota, pace_without_lease, m, &bytes, &err);
+    r = store_recount(m->store, quota,
+                      &(struct recount_options){.pace = pace_without_lease,
+                                                .object = m,
+                                                .progress = progress_line_show,
+                                                .progress_object = &line},
+                      &bytes, &err);
     if (r == 0)
         log_info("quota of %s: %s of %s in use", quota->label, words_bytes(bytes, used),
                  words_bytes(quota->limit, limit));
@@ -320,6 +336,21 @@ static void prune_tokens(struct maintenance *m)
                  words_plural(count, "record", "records"));
 }
 
+static void record_growth(struct maintenance *m)
+{
+    m->work_began_ms = monotonic_ms();
+    growth_recording_run(&m->growth, pace_without_lease, m);
+}
+
+/* Waits until no request can add a pull any more. */
+static void wait_for_last_pull(struct maintenance *m)
+{
+    pthread_mutex_lock(&m->lock);
+    while (!m->has_last_pull)
+        pthread_cond_wait(&m->changed, &m->lock);
+    pthread_mutex_unlock(&m->lock);
+}
+
 static void *maintain(void *object)
 {
     struct maintenance *m = object;
@@ -327,13 +358,18 @@ static void *maintain(void *object)
     setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICENESS);
     do {
         if (monotonic_ms() >= m->next_flush_ms) {
-            maintenance_flush(m);
+            record_pulls(m);
             m->next_flush_ms = monotonic_ms() + FLUSH_MS;
         }
+        upload_purging_run(&m->purging);
         run_if_due(m);
         count_quotas(m);
         prune_tokens(m);
+        record_growth(m);
     } while (!rest(m, LOOK_S * 1000));
+    record_pulls(m); /* all but the last ones, while the storage has the most time */
+    wait_for_last_pull(m);
+    record_pulls(m);
     return NULL;
 }
 
@@ -346,19 +382,19 @@ void maintenance_prepare(void)
 
 int maintenance_start(struct maintenance *m, struct error *err)
 {
-    pthread_condattr_t clock;
     pthread_attr_t attributes;
     int r;
 
-    if (!m->settings->collection.is_enabled && !m->pulls && !m->tokens)
+    if (!m->settings->collection.is_enabled && !m->settings->upload_purging.is_enabled &&
+        !m->pulls && !m->tokens)
         return 0;
     m->started_s = time(NULL);
+    m->purging = (struct upload_purging){
+        .settings = m->settings, .store = m->store, .next = m->started_s + LOOK_S};
     identity_pruning_start(&m->pruning, m->started_s, (int64_t)boottime_ms());
+    growth_recording_start(&m->growth);
     pthread_mutex_init(&m->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&m->changed, &clock);
-    pthread_condattr_destroy(&clock);
+    condition_init(&m->changed);
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_SIZE);
     r = pthread_create(&m->thread, &attributes, maintain, m);
@@ -370,12 +406,22 @@ int maintenance_start(struct maintenance *m, struct error *err)
     return 0;
 }
 
-void maintenance_stop(struct maintenance *m)
+void maintenance_end_run(struct maintenance *m)
 {
     if (!m->is_running)
         return;
     pthread_mutex_lock(&m->lock);
     m->is_stopping = true;
+    pthread_cond_broadcast(&m->changed);
+    pthread_mutex_unlock(&m->lock);
+}
+
+void maintenance_stop(struct maintenance *m)
+{
+    if (!m->is_running)
+        return;
+    pthread_mutex_lock(&m->lock);
+    m->has_last_pull = true;
     pthread_cond_broadcast(&m->changed);
     pthread_mutex_unlock(&m->lock);
     pthread_join(m->thread, NULL);

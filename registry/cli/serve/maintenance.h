@@ -5,15 +5,17 @@
 
 #include "registry/access/access-file.h"
 #include "registry/access/identity-pruning.h"
+#include "registry/cli/serve/growth-recording.h"
+#include "registry/cli/serve/upload-purging.h"
 #include "registry/config/settings.h"
 #include "registry/core/lease.h"
 #include "registry/core/pulls.h"
 #include "registry/core/store.h"
 
 /*
- * A thread of low priority that writes the record of pulls, counts quotas, removes records of
- * unused identity tokens, and collects garbage on the schedule of
- * storage.maintenance.garbagecollect. If several servers share a storage, one of them collects.
+ * A thread of low priority that writes the records of pulls and of growth, counts quotas, removes
+ * abandoned uploads and the records of unused identity tokens, and collects garbage on the schedule
+ * of storage.maintenance.garbagecollect. If several servers share a storage, one of them collects.
  */
 struct maintenance_counters {
     uint64_t runs, failures, tags, blobs, bytes; /* atomic */
@@ -25,14 +27,16 @@ struct maintenance {
     struct watched_table *access_file; /* NULL: no rules */
     struct pull_log *pulls;          /* NULL: pulls are not recorded */
     struct tokens *tokens; /* NULL: no tokens */
+    struct growth_recording growth; /* its store and page */
     struct maintenance_counters counters;
 
     /* Set by maintenance_start(). */
     pthread_t thread;
     bool is_running;
-    pthread_mutex_t lock; /* protects is_stopping */
+    pthread_mutex_t lock; /* protects the next three */
     pthread_cond_t changed;
-    bool is_stopping;
+    bool is_stopping;   /* the server is being stopped, */
+    bool has_last_pull; /* and has ended its last request */
 
     /* Used by the thread only. */
     struct lease lease;
@@ -40,6 +44,7 @@ struct maintenance {
     int64_t next_flush_ms, next_count_ms; /* of monotonic_ms() */
     int64_t started_s;
     struct identity_pruning pruning;
+    struct upload_purging purging;
 };
 
 /* Reads the time zone, which a confined process cannot do later. */
@@ -50,14 +55,14 @@ void maintenance_prepare(void);
  */
 int maintenance_start(struct maintenance *maintenance, struct error *err) MUST_USE;
 
-/* Ends a run after its current step. Does nothing if the thread was not started. */
-void maintenance_stop(struct maintenance *maintenance);
-
 /*
- * Writes the record of pulls. Also call it after the last request. Does nothing if the thread was
- * not started.
+ * Has the thread end its run after the current step. Waits for nothing. Does nothing if the thread
+ * was not started, like maintenance_stop().
  */
-void maintenance_flush(struct maintenance *maintenance);
+void maintenance_end_run(struct maintenance *maintenance);
+
+/* After maintenance_end_run() and the last request: records what was pulled, and ends the thread. */
+void maintenance_stop(struct maintenance *maintenance);
 
 /*
  * Whether a time of day, in minutes, is in the window from first to end, which may span midnight.

@@ -103,7 +103,7 @@ static int run_serve(int argc, char **argv)
         r = serve(argument, &signals, &err);
     }
     if (r < 0)
-        fprintf(stderr, "registryd: %s\n", err.text);
+        return verb_fail(&err);
     return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "common/monotonic.h"
 #include "registry/api/report.h"
 #include "registry/api/routes.h"
 #include "registry/cli/open-store.h"
@@ -18,6 +19,7 @@ enum {
     DRAIN_DEFAULT_MS = 10000,
     WORKERS = 24,        /* most of them wait for the disk; one user can occupy at most 16 */
     REMOTE_WORKERS = 64, /* they wait for a network */
+    REMOTE_READERS = 32, /* the same, and compute with what they read */
     QUEUE = 8192,
     /* threads beyond the number of processors, because lists may wait for the disk */
     SPARE_COMPUTERS = 2,
@@ -117,6 +119,9 @@ static int start_pools(struct service *service, struct error *err)
                               COMPUTER_NICENESS, &service->computers, err);
     if (r == 0 && is_remote)
         r = worker_pool_start("stream", REMOTE_WORKERS, QUEUE, 0, &service->streams, err);
+    if (r == 0 && is_remote)
+        r = worker_pool_start("reader", REMOTE_READERS, QUEUE, COMPUTER_NICENESS,
+                              &service->readers, err);
     return r;
 }
 
@@ -140,6 +145,9 @@ static int start_maintenance(struct service *service, struct error *err)
     service->maintenance.access_file = service->logins.access.rules;
     service->maintenance.pulls = service->pulls;
     service->maintenance.tokens = service->logins.access.tokens;
+    if (!service->settings->storage.is_read_only)
+        service->maintenance.growth =
+            (struct growth_recording){.store = service->store, .page = service->page};
     return maintenance_start(&service->maintenance, err);
 }
 
@@ -163,9 +171,11 @@ static void make_api(struct service *service)
 
     service->api = (struct api){
         .store = service->store,
+        .health = service->health,
         .access = &service->logins.access,
         .workers = service->workers,
         .computers = service->computers,
+        .readers = service->readers,
         .streams = service->streams,
         .realm = settings->auth.realm,
         .token_server = {settings->token.realm, settings->token.service,
@@ -175,6 +185,7 @@ static void make_api(struct service *service)
         .has_relative_urls = http->has_relative_urls,
         .is_delete_enabled = settings->storage.is_delete_enabled,
         .is_read_only = settings->storage.is_read_only,
+        .redirects = settings->storage.redirects,
         .page = service->page,
         .find_room = find_room,
         .find_room_object = settings->storage.root_directory,
@@ -199,6 +210,24 @@ static bool are_pulls_recorded(const struct settings *settings)
     return settings->auth.access || (settings->has_page && !settings->storage.is_read_only);
 }
 
+static enum client_ca_demand demand_of(const struct settings_tls *tls)
+{
+    if (tls->client_ca_count == 0)
+        return CLIENT_CA_NONE;
+    return tls->is_client_optional ? CLIENT_CA_OPTIONAL : CLIENT_CA_REQUIRED;
+}
+
+static int start_health(struct service *service, struct error *err)
+{
+    const struct settings_health *health = &service->settings->health;
+
+    return health_start(service->store,
+                        &(struct health_options){.is_checked = health->is_enabled,
+                                                 .interval_ms = health->interval_ms,
+                                                 .threshold = health->threshold},
+                        &service->health, err);
+}
+
 static int start_server(struct service *service, struct error *err)
 {
     const struct settings_http *http = &service->settings->http;
@@ -206,6 +235,8 @@ static int start_server(struct service *service, struct error *err)
 
     if (r == 0)
         r = start_pools(service, err);
+    if (r == 0)
+        r = start_health(service, err);
     if (r == 0 && are_pulls_recorded(service->settings)) {
         service->pulls = pull_log_new();
         r = service->pulls ? 0 : error_set_oom(err);
@@ -224,8 +255,7 @@ static int start_server(struct service *service, struct error *err)
             .limits = limits_of(&http->limits),
             .is_tls = http->tls.certificate,
             .is_tls13_only = http->tls.is_tls13_only,
-            .demands_client = http->tls.client_ca_count > 0,
-            .is_client_optional = http->tls.is_client_optional,
+            .demand = demand_of(&http->tls),
             .handler = &service->handler,
             .headers = service->headers,
             .header_count = http->headers.count,
@@ -239,11 +269,11 @@ static int start_debug_server(struct service *service, struct error *err)
         return 0;
     service->debug = (struct debug){
         .store = service->store,
+        .health = service->health,
         .server = service->server,
         .authenticator = service->logins.access.authenticator,
         .metrics = service->metrics,
         .maintenance = &service->maintenance.counters,
-        .workers = service->workers,
         .settings = &service->settings->http.debug,
         .limits = limits_of(&service->settings->http.limits),
         .listeners = steal_listeners(&service->debug_listeners),
@@ -287,6 +317,26 @@ static int open_data(struct service *service, struct error *err)
     return r < 0 ? r : logins_open_tokens(&service->logins, service->store, err);
 }
 
+static void log_cache(const char *text)
+{
+    log_warn("%s", text);
+}
+
+/* Other verbs read the bucket itself. */
+static int open_cache(struct service *service, struct error *err)
+{
+    const struct settings_cache *cache = &service->settings->storage.cache;
+
+    if (!cache->directory)
+        return 0;
+    service->confined.confinement.cache = cache->directory;
+    return service->bucket->functions->use_cache(
+        service->bucket,
+        &(struct disk_cache_options){
+            .directory = cache->directory, .max = cache->max, .report = log_cache},
+        err);
+}
+
 static int confine_key_files(struct service *service, struct error *err)
 {
     struct watched_table *file = service->logins.access.rules;
@@ -318,6 +368,8 @@ static int open_all(struct service *service, struct error *err)
         r = open_store_prepare(settings, &service->bucket, err);
     if (r == 0)
         open_store_allow(settings, service->bucket, &service->confined.confinement);
+    if (r == 0)
+        r = open_cache(service, err);
     if (r == 0 && is_bucket)
         log_info("the keys of the bucket come from %s",
                  service->bucket->functions->get_origin(service->bucket));
@@ -344,6 +396,8 @@ static int start_parts(struct service *service, struct error *err)
         r = start_server(service, err);
     if (r == 0)
         r = start_debug_server(service, err);
+    if (r == 0)
+        r = logins_start(&service->logins, err);
     return r < 0 ? r : start_maintenance(service, err);
 }
 
@@ -371,8 +425,6 @@ int service_start(struct service *service, const struct settings *settings,
     r = start_parts(service, err);
     if (r < 0)
         return r;
-    service->purging =
-        (struct upload_purging){.settings = &settings->storage, .store = service->store};
     return log_address(settings, err);
 }
 
@@ -386,9 +438,7 @@ void service_reload(struct service *service)
 
 void service_tick(struct service *service)
 {
-    logins_tick(&service->logins);
     certificates_refresh(service->certificates);
-    upload_purging_run(&service->purging);
     if (service->page)
         page_state_tick(service->page);
 }
@@ -397,15 +447,19 @@ void service_stop(struct service *service)
 {
     uint64_t drain_ms = service->settings->http.drain_timeout_ms;
 
-    maintenance_stop(&service->maintenance);
+    drain_ms = drain_ms ? drain_ms : DRAIN_DEFAULT_MS;
+    if (service->store)
+        storage_end_at(store_get_storage(service->store), monotonic_ms() + (int64_t)drain_ms);
+    maintenance_end_run(&service->maintenance);
     server_stop(service->debug_server, 0); /* first, because it uses the other server */
-    server_stop(service->server, drain_ms ? (unsigned)drain_ms : DRAIN_DEFAULT_MS);
-    maintenance_flush(&service->maintenance);
+    server_stop(service->server, (unsigned)drain_ms);
+    maintenance_stop(&service->maintenance);
     worker_pool_stop(service->workers);
     worker_pool_stop(service->computers);
     worker_pool_stop(service->streams);
-    logins_flush(&service->logins);
+    worker_pool_stop(service->readers);
     logins_close(&service->logins);
+    health_stop(service->health);
     pull_log_free(service->pulls);
     page_state_free(service->page);
     store_close(service->store);

@@ -30,13 +30,13 @@ struct service {
     struct logins logins;
     struct bucket *bucket; /* until the store owns it; NULL: the data is in a directory */
     struct store *store;
-    struct upload_purging purging;
+    struct health *health;
     struct pull_log *pulls; /* NULL: neither a rule nor the page needs the time of a pull */
     struct page_state *page; /* NULL: no page */
     struct maintenance maintenance;
 
     struct worker_pool *workers, *computers;
-    struct worker_pool *streams; /* NULL: the storage is not remote */
+    struct worker_pool *streams, *readers; /* NULL: the storage is not remote */
     struct metrics *metrics;
     struct api api;
     struct http_handler handler;
@@ -54,10 +54,13 @@ int service_start(struct service *service, const struct settings *settings,
 void service_reload(struct service *service);
 
 /*
- * Call it every few seconds: it loads changed certificates, removes abandoned uploads, and records
- * which robots were used.
+ * Call it every few seconds: it loads changed certificates and drops what the page needs no more.
+ * Waits for local files only.
  */
 void service_tick(struct service *service);
 
-/* Accepts no new requests, waits for those in flight as the settings say, and frees everything. */
+/*
+ * Accepts no new requests, waits for those in flight as the settings say, and frees everything.
+ * After the time of the settings it no longer waits for a storage that is not local.
+ */
 void service_stop(struct service *service);

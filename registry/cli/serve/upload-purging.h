@@ -5,7 +5,7 @@
 #include "registry/config/settings.h"
 #include "registry/core/store.h"
 
-/* Removes abandoned uploads, as storage.maintenance.uploadpurging says. For the main thread. */
+/* Removes abandoned uploads, as storage.maintenance.uploadpurging says. For one thread. */
 struct upload_purging {
     const struct settings_storage *settings; /* borrowed, as is the store */
     struct store *store;

@@ -1,4 +1,5 @@
-// Requests to the registry. The login is kept in this module's memory only: a reload forgets it.
+// Requests to the registry. The login is kept in this module's memory only. A token ends at the
+// server, too, when the user signs out, reloads the page or closes the tab.
 
 import { t } from './words.js';
 
@@ -14,6 +15,7 @@ const CLIENT_ID = 'registryd-page';
 export const JSON_MAX = 8 << 20; // larger documents are not read: the page would stand still
 
 let authorization = null;
+let identity = null; // the identity token that authorization has
 export let self = null; // the answer of /v2/_page/self
 
 export class Refused extends Error {
@@ -96,25 +98,48 @@ export async function readSelf() {
   return self;
 }
 
+// Best effort. "keepalive" lets the request outlive the page.
+async function revoke(token) {
+  if (!token) return;
+  try {
+    await request('token/revoke', {
+      method: 'POST', body: new URLSearchParams({ token }), isAnonymous: true, keepalive: true,
+    });
+  } catch {
+    // The token ends after a day without use.
+  }
+}
+
+function forget() {
+  const token = identity;
+  [authorization, identity] = [null, null];
+  return revoke(token);
+}
+
 // Where the registry issues tokens, the password is forgotten at once, and an identity token takes
 // its place.
 export async function signIn(user, password) {
-  const before = authorization;
+  const token = self.tokens ? await identityToken(user, password) : null;
+  forget();
+  identity = token;
+  authorization = token ? basic('<token>', token) : basic(user, password);
   try {
-    const token = self.tokens ? await identityToken(user, password) : null;
-    authorization = token ? basic('<token>', token) : basic(user, password);
     await readSelf();
     if (!self.user && self.login !== 'none') throw new Refused(401, t('error.login'));
   } catch (error) {
-    authorization = before;
+    forget();
     throw error;
   }
 }
 
 export async function signOut() {
-  authorization = null;
+  await forget();
   await readSelf();
 }
+
+// A page that the browser kept and shows again has no login any more.
+window.addEventListener('pagehide', forget);
+window.addEventListener('pageshow', (event) => { if (event.persisted) window.location.reload(); });
 
 // --- the standard API ------------------------------------------------------------------------
 

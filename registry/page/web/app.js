@@ -40,9 +40,13 @@ function skipLink() {
 
 function navigation(view) {
   const isContent = ['repositories', 'tags', 'image', 'compare'].includes(view);
-  const links = [[t('repositories.title'), toRepositories(), isContent],
-    [t('space.title'), toSpace(), view === 'space']];
+  const links = [];
+  if (api.self.catalog) {
+    links.push([t('repositories.title'), toRepositories(), isContent],
+      [t('space.title'), toSpace(), view === 'space']);
+  }
   if (api.self.health) links.push([t('health.title'), '#health', view === 'health']);
+  if (links.length === 0) return null;
   return h('nav', { 'aria-label': t('frame.navigation') }, h('ul', null, links.map(
     ([text, href, isHere]) => h('li', null, h('a', {
       href, 'aria-current': isHere ? 'page' : null,

@@ -2,7 +2,7 @@
 
 import * as api from './api.js';
 import { field, h, replace, table } from './dom.js';
-import { size, t } from './words.js';
+import { isolate, size, t } from './words.js';
 import { breadcrumbs, emptyNote, panel, platformText, shortDigest } from './parts.js';
 import { isReference, toComparison, toImage } from './route.js';
 import { stepsOf } from './layers.js';
@@ -69,7 +69,7 @@ function isSameStep(left, right) {
 function stepCell(step) {
   if (!step) return '';
   return [h('code', { class: 'command' }, step.command || t('layers.unknown')),
-    step.layer && h('span', { class: 'muted' }, ` ${size(Number(step.layer.size))} `,
+    step.layer && h('div', { class: 'step' }, `${size(Number(step.layer.size))} `,
       shortDigest(step.layer.digest))];
 }
 
@@ -79,7 +79,7 @@ function verdict(left, right, names) {
 }
 
 function columns(left, right) {
-  return [{ label: t('compare.result') }, { label: left }, { label: right }];
+  return [{ label: t('compare.result') }, { label: isolate(left) }, { label: isolate(right) }];
 }
 
 function layerPanel(left, right, names) {
@@ -130,7 +130,7 @@ function configPanel(left, right, names) {
   const cell = (flat, key) => (flat.has(key) ? h('code', { class: 'breakable' }, flat.get(key))
     : h('span', { class: 'muted' }, t('compare.absent')));
   return panel(t('config.title'), table(t('config.title'), [{ label: t('compare.setting') },
-    { label: names[0] }, { label: names[1] }], differing.map((key) => [
+    { label: isolate(names[0]) }, { label: isolate(names[1]) }], differing.map((key) => [
     h('span', { class: 'breakable' }, key), cell(one, key), cell(two, key)]),
   { className: 'list compare' }),
   h('p', { class: 'muted' }, t('compare.equal', { n: keys.length - differing.length })));

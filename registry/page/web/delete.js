@@ -2,7 +2,7 @@
 
 import * as api from './api.js';
 import { h, replace } from './dom.js';
-import { size, t } from './words.js';
+import {number, size, t} from './words.js';
 
 const SHOWN_TAGS = 10;
 
@@ -22,8 +22,31 @@ function consequenceList(consequences, target) {
       names, rest > 0 && ` ${t('delete.more', { n: rest })}`),
     consequences.referrers > 0
       && h('li', null, t('delete.referrers', { n: consequences.referrers })),
-    typeof consequences.bytes_freed === 'number'
+    (consequences.bytes_freed > 0 || (!target.tag && consequences.bytes_freed === 0))
       && h('li', null, t('delete.freed', { size: size(consequences.bytes_freed) })));
+}
+
+// Asks until all tags were read; the list grows meanwhile. Resolves to false if the user left.
+async function showConsequences(page, repository, target, dialog, list)
+{
+    const all = {tags : [], tag_count : 0};
+    let last = '';
+    do {
+        const part = await api.getJson(
+            api.withQuery(`v2/${repository}/_page/consequences`, {...target, last}),
+            {signal : page.signal});
+        if (!dialog.open)
+            return false;
+        Object.assign(all, part, {
+            tags : [...all.tags, ...(part.tags || []) ].slice(0, SHOWN_TAGS + 1),
+            tag_count : all.tag_count + (part.tag_count || 0)
+        });
+        last = part.next || '';
+        replace(list, consequenceList(all, target),
+                last && h('p', {class : 'muted'},
+                          t('delete.reading', {n : part.seen, total : number(part.total)})));
+    } while (last);
+    return true;
 }
 
 function nameOf(repository, target) {
@@ -34,7 +57,7 @@ function nameOf(repository, target) {
 export async function askToDelete(page, repository, target) {
   const opener = document.activeElement;
   const title = target.tag ? t('delete.tagTitle', { tag: target.tag }) : t('delete.manifestTitle');
-  const body = h('div', { class: 'consequences' }, h('p', { class: 'muted' }, t('list.loading')));
+  const body = h('div', {class : 'consequences'});
   const failure = h('p', { class: 'failure', role: 'alert' });
   const cancel = h('button', { type: 'button', click: () => dialog.close() }, t('delete.cancel'));
   const confirm = h('button', { type: 'button', class: 'danger main', disabled: true },
@@ -60,12 +83,9 @@ export async function askToDelete(page, repository, target) {
     }
   });
   try {
-    const consequences = await api.getJson(
-      api.withQuery(`v2/${repository}/_page/consequences`, target), { signal: page.signal },
-    );
-    replace(body, consequenceList(consequences, target),
-      h('p', null, h('strong', null, t('delete.forever'))));
-    confirm.disabled = false;
+      const list = h('div', null, h('p', {class : 'muted'}, t('list.loading')));
+      replace(body, list, h('p', null, h('strong', null, t('delete.forever'))));
+      confirm.disabled = !await showConsequences(page, repository, target, dialog, list);
   } catch (error) {
     replace(body, h('p', { class: 'failure' }, error.message));
   }

@@ -11,6 +11,7 @@ export function firstVisit(path) {
     return h('div', { class: 'note' }, h('p', null, t('first.anonymous')),
       h('p', null, h('a', { class: 'button main', href: '#sign-in' }, t('signin.button'))));
   }
+  if (!api.self.push) return emptyNote(t('first.nothing'));
   const { host } = api.self;
   const image = `${host}/hello:1.0`;
   return h('section', { class: 'panel first' }, h('h2', null, t('first.title')),

@@ -60,7 +60,8 @@ function collectionPanel(last) {
   const results = { done: ['health.done', true], failed: ['health.error', false] };
   const [text, isGood] = results[last.result] || [];
   return panel(t('health.collection'), definitions([
-    [t('health.started'), timeOf(last.started)],
+    [t('health.completed'), last.completed && timeOf(last.completed)],
+    [t('health.scheduled'), last.started && timeOf(last.started)],
     [t('health.result'), text && state(isGood, t(text))],
   ]));
 }

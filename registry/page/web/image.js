@@ -11,7 +11,7 @@ import { pullCommands } from './commands.js';
 import { kindOfManifest, nameOfType } from './kinds.js';
 import { annotationTable, configuration, filesOf, layersOf } from './layers.js';
 import { chartOf } from './chart.js';
-import { showReferrers } from './referrers.js';
+import { attachedNames, showReferrers } from './referrers.js';
 import { askToDelete } from './delete.js';
 
 const ATTESTATION = 'vnd.docker.reference.type';
@@ -109,12 +109,20 @@ async function showPlatform(view, child, place) {
 
 // --- what is fetched besides -------------------------------------------------------------------
 
-async function readTag(view) {
-  if (isDigest(view.reference)) return null;
-  const answer = await api.getJson(api.withQuery(`v2/${view.repository}/_page/tags`,
-    { search: view.reference, order: 'name', n: 50 }), { signal: view.page.signal });
-  view.mayDelete = answer.may_delete !== false;
-  return objects(answer.tags).find((tag) => tag.name === view.reference) || null;
+// The tag, and the tags by which cosign before its version 3 attaches what it signs.
+async function readTags(view) {
+  const attached = attachedNames(view.got.digest);
+  const names = isDigest(view.reference) ? attached : [view.reference, ...attached];
+  try {
+    const answer = await api.getJson(api.withQuery(`v2/${view.repository}/_page/tags`,
+      { names: names.join(' ') }), { signal: view.page.signal });
+    const tags = objects(answer.tags);
+    view.mayDelete = answer.may_delete === true;
+    view.tag = tags.find((tag) => tag.name === view.reference) || null;
+    view.attached = tags.filter((tag) => attached.includes(tag.name));
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+  }
 }
 
 function noteSizes(view) {
@@ -148,8 +156,8 @@ function actions(view) {
       }
     },
   }, isTag ? t('image.deleteTag') : t('image.deleteManifest'));
-  return panel(t('image.actions'), h('div', { class: 'actions' }, isTag && compareForm(view),
-    remove));
+  return (isTag || remove) && panel(t('image.actions'), h('div', { class: 'actions' },
+    isTag && compareForm(view), remove));
 }
 
 function rawManifest(view) {
@@ -170,12 +178,13 @@ async function drawIndex(view, place) {
 export async function showImage(page, route) {
   const { repository, reference, query } = route;
   const view = {
-    page, repository, reference, query, tag: null, mayDelete: true, signed: h('span', null, '…'),
+    page, repository, reference, query, tag: null, attached: [], mayDelete: false,
+    signed: h('span', null, '…'),
   };
   view.got = await api.getManifest(repository, reference, { signal: page.signal });
   const { manifest } = view.got;
   view.kind = kindOfManifest(manifest, view.got.mediaType);
-  view.tag = await readTag(view).catch(() => null);
+  await readTags(view);
   noteSizes(view);
   page.title(isDigest(reference) ? `${repository.split('/').pop()}@${shortText(reference)}`
     : `${repository.split('/').pop()}:${reference}`, breadcrumbs(repository,

@@ -16,7 +16,7 @@ function text(value) {
 // BuildKit and the classic builder write commands with a shell before them.
 export function shortCommand(command) {
   return text(command).replace(/^\/bin\/sh -c #\(nop\)\s+/, '').replace(/^\/bin\/sh -c /, 'RUN ')
-    .replace(/^RUN \/bin\/sh -c /, 'RUN ').replace(/\s+# buildkit$/, '');
+    .replace(/^RUN \/bin\/sh -c /, 'RUN ').replace(/\s+# buildkit$/, '').trim();
 }
 
 // [{command, layer or null}], in the order in which they were made. The history of a

@@ -76,22 +76,27 @@ export function copyable(label, text) {
     code, button);
 }
 
-// A button that appends rows until there are no more. load(button) returns whether there are more.
+// A button that appends rows until there are no more. load() returns whether there are more, and
+// what gets the focus. Returns {button, node}; the node also tells why loading failed.
 export function moreButton(load) {
+  const failure = h('p', { class: 'failure', role: 'alert' });
   const button = h('button', {
-    type: 'button', class: 'more',
+    type: 'button',
     click: async () => {
       button.disabled = true;
+      failure.textContent = '';
       try {
         const { isMore, first } = await load();
         button.hidden = !isMore;
         if (first) first.focus();
+      } catch (error) {
+        if (error.name !== 'AbortError') failure.textContent = error.message;
       } finally {
         button.disabled = false;
       }
     },
   }, t('list.more'));
-  return button;
+  return { button, node: h('div', { class: 'more' }, failure, button) };
 }
 
 // Calls action when nothing was typed for a moment.

@@ -111,16 +111,20 @@ function referrerItem(view, referrer) {
 }
 
 // cosign before its version 3 tags what it signs "sha256-HEX.sig" and attaches nothing else.
-async function taggedReferrers(view) {
-  const [algorithm, hex] = view.got.digest.split(':');
-  const answer = await api.getJson(api.withQuery(`v2/${view.repository}/_page/tags`,
-    { search: `${algorithm}-${hex}.`, order: 'name', n: 10 }), { signal: view.page.signal });
-  const kinds = {
-    sig: 'application/vnd.dev.cosign.simplesigning.v1+json',
-    att: 'application/vnd.dsse.envelope.v1+json', sbom: 'application/vnd.dev.cosign.artifact.sbom',
-  };
-  return (answer.tags || []).map((tag) => ({ digest: tag.digest,
-    type: kinds[tag.name.split('.').pop()] || tag.media_type }));
+const ATTACHED = {
+  sig: 'application/vnd.dev.cosign.simplesigning.v1+json',
+  att: 'application/vnd.dsse.envelope.v1+json', sbom: 'application/vnd.dev.cosign.artifact.sbom',
+};
+
+export function attachedNames(digest) {
+  const [algorithm, hex] = digest.split(':');
+  return Object.keys(ATTACHED).map((kind) => `${algorithm}-${hex}.${kind}`);
+}
+
+function taggedReferrers(view) {
+  return view.attached.map((tag) => ({
+    digest: tag.digest, type: ATTACHED[tag.name.split('.').pop()],
+  }));
 }
 
 async function attached(view) {
@@ -152,10 +156,9 @@ function summary(found) {
 }
 
 export async function showReferrers(view, place, attestations) {
-  const none = () => [];
   try {
-    const [one, two] = await Promise.all([attached(view), taggedReferrers(view).catch(none)]);
-    const seen = new Map([...one, ...two, ...inIndex(attestations)].map((it) => [it.digest, it]));
+    const all = [...await attached(view), ...taggedReferrers(view), ...inIndex(attestations)];
+    const seen = new Map(all.map((it) => [it.digest, it]));
     const found = await Promise.all([...seen.values()].slice(0, 100).map(
       (it) => refine(view, it).catch(() => it),
     ));

@@ -51,8 +51,8 @@ async function fillList(page, place, path, search) {
     list.tBodies[0].append(...added);
     return { isMore: Boolean(answer.next), first: added[0] && added[0].querySelector('a') };
   });
-  more.hidden = !answer.next;
-  replace(place.list, list, more);
+  more.button.hidden = !answer.next;
+  replace(place.list, list, more.node);
   page.announce(t(answer.next ? 'list.some' : 'list.all', { n: rows.length }));
 }
 

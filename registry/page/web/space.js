@@ -3,7 +3,7 @@
 import * as api from './api.js';
 import { definitions, h, replace, svg, table } from './dom.js';
 import { date, percent, size, t } from './words.js';
-import { breadcrumbs, emptyNote, panel, timeOf } from './parts.js';
+import { breadcrumbs, emptyNote, panel, timeOf, whenQuiet } from './parts.js';
 import { toImage, toSpace, toTags } from './route.js';
 import { layOut } from './treemap.js';
 
@@ -84,10 +84,21 @@ function sharedBox(bytes) {
   return { name: t('space.shared'), value: bytes, className: 'shared' };
 }
 
+// Draws the picture as wide as the window lets it be, so that its texts keep their size.
+function pictureThatFits(page, items, boxes) {
+  const place = h('div');
+  const fit = () => {
+    const width = Math.max(300, Math.min(1100, page.body.clientWidth || 900) - 2);
+    replace(place, picture(items, boxes, width));
+  };
+  fit();
+  window.addEventListener('resize', whenQuiet(fit), { signal: page.signal });
+  return place;
+}
+
 function draw(page, pairs, items, boxes, caption, label, more) {
-  const width = Math.max(300, Math.min(1100, page.body.clientWidth || 900) - 2);
   replace(page.body, definitions(pairs, 'figures'),
-    items.length > 0 ? panel(t('space.picture'), picture(items, boxes, width),
+    items.length > 0 ? panel(t('space.picture'), pictureThatFits(page, items, boxes),
       h('p', { class: 'hint' }, t('space.hint'))) : emptyNote(t('space.none')),
     more, items.length > 0 && panel(caption, spaceTable(caption, label, items)));
 }
@@ -120,12 +131,20 @@ export async function showSpace(page, route) {
   page.title(t('space.title'));
   const got = await api.getJson('v2/_page/space', { signal: page.signal });
   const items = largest(got.repositories, toSpace);
-  draw(page, [[t('space.total'), size(got.total)],
-    [t('space.sharedTotal'), got.total > 0
-      && `${size(got.shared)} (${percent(got.shared / got.total)})`],
-    [t('space.freed'), typeof got.free_by_collection === 'number' && size(got.free_by_collection)],
-    [t('space.asOf'), timeOf(got.as_of)]],
-  items, [sharedBox(got.shared || 0)], t('space.byRepository'), t('repositories.name'),
-  panel(t('space.growth'), growth(got.history)));
+  draw(page,
+       [
+           [ t('space.total'), size(got.total) ],
+           [
+               t('space.sharedTotal'),
+               got.total > 0 && `${size(got.shared)} (${percent(got.shared / got.total)})`
+           ],
+           [
+               t('space.freed'),
+               typeof got.free_by_collection === 'number' && size(got.free_by_collection)
+           ],
+           [ t('space.asOf'), timeOf(got.as_of) ]
+       ],
+       items, [ sharedBox(got.shared || 0) ], t('space.byRepository'), t('repositories.name'),
+       got.history && panel(t('space.growth'), growth(got.history)));
   page.announce(t('space.ready'));
 }

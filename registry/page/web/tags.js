@@ -12,7 +12,7 @@ import { nameOfType } from './kinds.js';
 
 const PAGE = 50;
 const PAGES_AT_ONCE = 20;
-const RETRY_MS = 1000;
+const RETRY_MS = 200;
 const ARCHITECTURES = ['amd64', 'arm64', 'arm', '386', 'ppc64le', 's390x', 'riscv64', 'loong64'];
 
 function columns() {
@@ -120,8 +120,8 @@ function drawRows(view, first) {
     list.tBodies[0].append(...added);
     return { isMore: Boolean(answer.next), first: added[0] && added[0].querySelector('a') };
   });
-  more.hidden = !answer.next;
-  replace(view.list, list, more);
+  more.button.hidden = !answer.next;
+  replace(view.list, list, more.node);
 }
 
 function later(signal) {

@@ -74,6 +74,11 @@ export function percent(share) {
     .format(share);
 }
 
+// In a text from right to left, "477 kB" and "2.1-amd64" keep their own direction.
+export function isolate(text) {
+  return document.documentElement.dir === 'rtl' ? `\u2068${text}\u2069` : text;
+}
+
 // Decimal units, as docker and registryd print them.
 export function size(bytes) {
   if (typeof bytes !== 'number' || !Number.isFinite(bytes)) return '';
@@ -83,10 +88,10 @@ export function size(bytes) {
     value /= 1000;
     unit += 1;
   }
-  return new Intl.NumberFormat(locale, {
+  return isolate(new Intl.NumberFormat(locale, {
     style: 'unit', unit: SIZES[unit], unitDisplay: unit ? 'short' : 'long',
     maximumFractionDigits: value < 10 && unit ? 1 : 0,
-  }).format(value);
+  }).format(value));
 }
 
 export function age(time, now = Date.now()) {

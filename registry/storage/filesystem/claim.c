@@ -100,7 +100,7 @@ int filesystem_claim(struct storage *storage, const char *prefix, enum storage_c
 {
     const struct filesystem *filesystem = (struct filesystem *)storage;
     CLEANUP_CLOSE int fd =
-        lock_prefix(filesystem, prefix, mode == STORAGE_ALONE ? LOCK_EX : LOCK_SH,
+        lock_prefix(filesystem, prefix, mode == STORAGE_EXCLUSIVE ? LOCK_EX : LOCK_SH,
                     monotonic_ms() + patience_ms);
     struct filesystem_claim *claim;
 

@@ -95,12 +95,12 @@ int filesystem_open_temporary(const struct filesystem *filesystem) MUST_USE;
 int filesystem_lock(int fd, int operation, int64_t deadline_ms) MUST_USE;
 
 /*
- * Blocks remove_unused() until the returned descriptor is closed, which must be soon. With "alone",
- * also blocks all other callers of this function. Returns the descriptor, or -errno; -EAGAIN after
- * patience_ms.
+ * Blocks remove_unused() until the returned descriptor is closed, which must be soon. An
+ * exclusive guard also blocks all other callers of this function. Returns the descriptor, or
+ * -errno; -EAGAIN after patience_ms.
  */
 enum { FILESYSTEM_NO_DEADLINE = 1 << 30 };
-enum filesystem_guard { FILESYSTEM_GUARD_SHARED, FILESYSTEM_GUARD_ALONE };
+enum filesystem_guard { FILESYSTEM_GUARD_SHARED, FILESYSTEM_GUARD_EXCLUSIVE };
 int filesystem_guard(const struct filesystem *filesystem, enum filesystem_guard kind,
                      unsigned patience_ms) MUST_USE;
 
@@ -152,8 +152,9 @@ int filesystem_clean_up(struct storage *storage, int64_t age_s, struct error *er
 
 int filesystem_upload_open(struct storage *storage, const char *key, enum storage_upload_mode mode,
                            unsigned patience_ms, struct storage_upload **ret, struct error *err);
+bool filesystem_dates_uploads(const struct storage *storage);
 int filesystem_upload_head(struct storage *storage, const char *key, uint64_t *ret_size,
-                           struct error *err);
+                           int64_t *ret_started_s, struct error *err);
 int filesystem_upload_get_state(struct storage_upload *upload, struct storage_upload_state *ret,
                                 struct error *err);
 int filesystem_upload_append(struct storage_upload *upload, uint64_t offset, const void *data,

@@ -213,6 +213,12 @@ static void filesystem_close(struct storage *storage)
     free(filesystem);
 }
 
+static void filesystem_count_requests(struct storage *storage, struct storage_request_counters *ret)
+{
+    (void)storage;
+    *ret = (struct storage_request_counters){0};
+}
+
 static void filesystem_count_cache(struct storage *storage, struct storage_cache_counters *ret)
 {
     const struct filesystem *filesystem = (struct filesystem *)storage;
@@ -222,12 +228,25 @@ static void filesystem_count_cache(struct storage *storage, struct storage_cache
         content_cache_count(filesystem->contents, &ret->hits, &ret->misses);
 }
 
+static int filesystem_begin_collection(struct storage *storage, struct error *err)
+{
+    (void)storage;
+    (void)err;
+    return 0; /* objects remember their own last use */
+}
+
+static void filesystem_end_collection(struct storage *storage)
+{
+    (void)storage;
+}
+
 static const struct storage_functions filesystem_functions = {
     .close = filesystem_close,
     .check = filesystem_check,
     .now = filesystem_now,
     .is_remote = filesystem_is_remote,
     .count_cache = filesystem_count_cache,
+    .count_requests = filesystem_count_requests,
     .head = filesystem_head,
     .get = filesystem_get,
     .open = filesystem_open_reader,
@@ -241,11 +260,14 @@ static const struct storage_functions filesystem_functions = {
     .remove_if_unchanged = filesystem_remove_if_unchanged,
     .note = filesystem_note,
     .refresh = filesystem_refresh,
+    .begin_collection = filesystem_begin_collection,
+    .end_collection = filesystem_end_collection,
     .used_since = filesystem_used_since,
     .last_use = filesystem_last_use,
     .remove_unused = filesystem_remove_unused,
     .clean_up = filesystem_clean_up,
     .upload_open = filesystem_upload_open,
+    .dates_uploads = filesystem_dates_uploads,
     .upload_head = filesystem_upload_head,
     .upload_get_state = filesystem_upload_get_state,
     .upload_append = filesystem_upload_append,
@@ -283,18 +305,20 @@ static int open_root(const char *path, bool may_create)
 }
 
 /* On a file system without locks, serving works, but garbage collection is refused. */
-static int lock_root(const struct filesystem *filesystem, bool is_alone, struct error *err)
+static int lock_root(const struct filesystem *filesystem, enum filesystem_sharing sharing,
+                     struct error *err)
 {
+    bool is_exclusive = sharing == FILESYSTEM_EXCLUSIVE;
     const char *path = filesystem->root_directory;
 
-    if (flock(filesystem->lock_fd, (is_alone ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0)
+    if (flock(filesystem->lock_fd, (is_exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0)
         return 0;
-    if (errno == EWOULDBLOCK && is_alone)
+    if (errno == EWOULDBLOCK && is_exclusive)
         return error_set(err, EBUSY, "a server is running on %s", path);
     if (errno == EWOULDBLOCK)
         return error_set(err, EBUSY, "garbage is being collected in %s; wait until that has ended",
                          path);
-    if (!is_alone)
+    if (!is_exclusive)
         return 0;
     return error_set_errno(err, errno, "cannot lock %s, so a server may be running on it", path);
 }
@@ -309,7 +333,7 @@ static int open_directories(struct filesystem *filesystem, enum filesystem_shari
     if (filesystem->lock_fd < 0)
         return error_set_errno(err, -filesystem->lock_fd, "cannot open the storage directory %s",
                                filesystem->root_directory);
-    r = lock_root(filesystem, sharing == FILESYSTEM_ALONE, err);
+    r = lock_root(filesystem, sharing, err);
     if (r < 0)
         return r;
     filesystem->root_fd = open_below(filesystem->lock_fd, may_create);

@@ -6,7 +6,7 @@
 enum filesystem_sharing {
     FILESYSTEM_SERVES, /* any; missing directories are created */
     FILESYSTEM_LOOKS,  /* any; nothing is created */
-    FILESYSTEM_ALONE,  /* none: opening fails with EBUSY if another process has it open, and then
+    FILESYSTEM_EXCLUSIVE,  /* none: opening fails with EBUSY if another process has it open, and then
                           prevents others from opening it */
 };
 

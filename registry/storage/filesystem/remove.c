@@ -124,7 +124,7 @@ int filesystem_remove(struct storage *storage, const char *const *keys, size_t c
 static int remove_version(const struct filesystem *filesystem, const char *key,
                           const struct storage_version *version)
 {
-    CLEANUP_CLOSE int guard = filesystem_guard(filesystem, FILESYSTEM_GUARD_ALONE, PATIENCE_MS);
+    CLEANUP_CLOSE int guard = filesystem_guard(filesystem, FILESYSTEM_GUARD_EXCLUSIVE, PATIENCE_MS);
     CLEANUP_CLOSE int directory = -1, fd = -1;
     struct storage_object object;
     struct beneath_name name;

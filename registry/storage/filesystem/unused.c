@@ -20,6 +20,7 @@
 #include "common/file.h"
 #include "common/monotonic.h"
 #include "common/random.h"
+#include "common/time-units.h"
 #include "registry/storage/filesystem/filesystem-private.h"
 
 /* The collector holds the lock for much less than a millisecond at a time, unless it is stopped. */
@@ -54,10 +55,10 @@ int filesystem_open_temporary(const struct filesystem *filesystem)
 /* On a file system without locks garbage collection is refused, so shared locks are not needed. */
 static int take(int fd, enum filesystem_guard kind, int64_t deadline_ms)
 {
-    bool is_alone = kind == FILESYSTEM_GUARD_ALONE;
-    int r = filesystem_lock(fd, is_alone ? LOCK_EX : LOCK_SH, deadline_ms);
+    bool is_exclusive = kind == FILESYSTEM_GUARD_EXCLUSIVE;
+    int r = filesystem_lock(fd, is_exclusive ? LOCK_EX : LOCK_SH, deadline_ms);
 
-    return is_alone || r == -EAGAIN ? r : 0;
+    return is_exclusive || r == -EAGAIN ? r : 0;
 }
 
 int filesystem_guard(const struct filesystem *filesystem, enum filesystem_guard kind,
@@ -174,7 +175,7 @@ int filesystem_last_use(struct storage *storage, const char *key, int64_t *ret_n
         return STORAGE_NOT_FOUND;
     if (r < 0)
         return filesystem_fail(filesystem, -r, "look at", key, err);
-    *ret_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+    *ret_ns = (int64_t)st.st_mtim.tv_sec * NS_PER_S + st.st_mtim.tv_nsec;
     return 0;
 }
 
@@ -222,7 +223,7 @@ static int hide_all(const struct filesystem *filesystem, int temporary_fd,
                     char (*ret_names)[RANDOM_UUID_SIZE])
 {
     CLEANUP_CLOSE int guard =
-        filesystem_guard(filesystem, FILESYSTEM_GUARD_ALONE, FILESYSTEM_NO_DEADLINE);
+        filesystem_guard(filesystem, FILESYSTEM_GUARD_EXCLUSIVE, FILESYSTEM_NO_DEADLINE);
     int r = guard < 0 ? guard : is_used(filesystem, removal, moment_s);
 
     removal->is_spared = r > 0;

@@ -94,15 +94,23 @@ int filesystem_upload_open(struct storage *storage, const char *key, enum storag
     return 0;
 }
 
+bool filesystem_dates_uploads(const struct storage *storage)
+{
+    (void)storage;
+    return false;
+}
+
 int filesystem_upload_head(struct storage *storage, const char *key, uint64_t *ret_size,
-                           struct error *err)
+                           int64_t *ret_started_s, struct error *err)
 {
     struct storage_object object;
     int r = filesystem_head(storage, key, STORAGE_MAY_WAIT, &object, err);
 
-    if (r == 0)
-        *ret_size = object.size;
-    return r;
+    if (r != 0)
+        return r;
+    *ret_size = object.size;
+    *ret_started_s = 0;
+    return 0;
 }
 
 int filesystem_upload_get_state(struct storage_upload *base, struct storage_upload_state *ret,

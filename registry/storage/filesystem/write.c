@@ -366,7 +366,7 @@ static int make_each(struct writing *writing)
     for (size_t i = 0; i < writing->count; i++)
         if (writing->steps[i].kind == STORAGE_PUT &&
             writing->steps[i].condition == STORAGE_IF_UNCHANGED)
-            kind = FILESYSTEM_GUARD_ALONE;
+            kind = FILESYSTEM_GUARD_EXCLUSIVE;
     guard = filesystem_guard(writing->filesystem, kind, PATIENCE_MS);
     r = guard < 0 ? guard : 0;
     writing->failed_key = FILESYSTEM_TEMPORARY;

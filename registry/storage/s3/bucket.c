@@ -30,6 +30,7 @@ struct s3_bucket {
     struct s3_options options;
     struct keyring *keyring;
     struct s3_client *client;
+    struct disk_cache *cache; /* NULL: none */
 };
 
 static struct s3_bucket *bucket_of(const struct bucket *bucket)
@@ -39,6 +40,7 @@ static struct s3_bucket *bucket_of(const struct bucket *bucket)
 
 static void s3_bucket_free(struct s3_bucket *bucket)
 {
+    disk_cache_free(bucket->cache);
     s3_client_free(bucket->client);
     keyring_free(bucket->keyring);
     free(bucket->endpoint);
@@ -65,17 +67,27 @@ static const char *get_origin(const struct bucket *bucket)
 static const char *get_authorities(const struct bucket *base)
 {
     const struct s3_bucket *bucket = bucket_of(base);
+    const struct key_endpoint *keys = keyring_get_endpoint(bucket->keyring);
     bool is_encrypted = strncmp(bucket->endpoint, "https://", strlen("https://")) == 0;
+    bool is_checked = is_encrypted && !bucket->client_options.transport.skips_verify;
 
-    return is_encrypted && !bucket->client_options.transport.skips_verify
-               ? transport_get_authorities()
-               : NULL;
+    return is_checked || (keys && keys->is_encrypted) ? transport_get_authorities() : NULL;
+}
+
+static const char *get_token_file(const struct bucket *bucket)
+{
+    const struct key_endpoint *keys = keyring_get_endpoint(bucket_of(bucket)->keyring);
+
+    return keys ? keys->token_file : NULL;
 }
 
 static void get_ports(const struct bucket *bucket, unsigned ret[BUCKET_PORTS_MAX])
 {
+    const struct key_endpoint *keys = keyring_get_endpoint(bucket_of(bucket)->keyring);
+
     ret[0] = bucket_of(bucket)->port;
-    ret[1] = 0;
+    ret[1] = keys ? keys->port : 0;
+    ret[2] = 0;
 }
 
 /* --- opening --------------------------------------------------------------------------------- */
@@ -83,9 +95,14 @@ static void get_ports(const struct bucket *bucket, unsigned ret[BUCKET_PORTS_MAX
 static int open_bucket(struct bucket *base, struct storage **ret, struct error *err)
 {
     struct s3_bucket *bucket = bucket_of(base);
-    int r = s3_client_new(&bucket->client_options, bucket->keyring, &bucket->client, err);
+    int r = keyring_start(bucket->keyring, err);
 
+    if (r == 0)
+        r = s3_client_new(&bucket->client_options, bucket->keyring, &bucket->client, err);
+    if (r == 0 && bucket->cache)
+        r = disk_cache_start(bucket->cache, err);
     bucket->options.client = bucket->client;
+    bucket->options.cache = bucket->cache;
     if (r == 0)
         r = s3_open(&bucket->options, ret, err);
     if (r < 0) {
@@ -95,11 +112,19 @@ static int open_bucket(struct bucket *base, struct storage **ret, struct error *
     return r;
 }
 
+static int use_cache(struct bucket *bucket, const struct disk_cache_options *options,
+                     struct error *err)
+{
+    return disk_cache_new(options, &bucket_of(bucket)->cache, err);
+}
+
 static const struct bucket_functions functions = {
     .open = open_bucket,
+    .use_cache = use_cache,
     .free = free_bucket,
     .get_origin = get_origin,
     .get_authorities = get_authorities,
+    .get_token_file = get_token_file,
     .get_ports = get_ports,
 };
 
@@ -187,11 +212,11 @@ static void set_options(const struct bucket_options *options, struct s3_bucket *
  * The result does not matter: the name is resolved again for each connection. But the C library
  * loads what /etc/nsswitch.conf names when it resolves the first one, which it could not do later.
  */
-static void resolve_once(const struct s3_bucket *bucket)
+static void resolve_once(const char *host)
 {
     struct addrinfo *found = NULL;
 
-    if (getaddrinfo(bucket->host, NULL, &(struct addrinfo){.ai_socktype = SOCK_STREAM}, &found) ==
+    if (getaddrinfo(host, NULL, &(struct addrinfo){.ai_socktype = SOCK_STREAM}, &found) ==
         0)
         freeaddrinfo(found);
 }
@@ -199,10 +224,12 @@ static void resolve_once(const struct s3_bucket *bucket)
 static int prepare(const struct bucket_options *options, struct bucket **ret, struct error *err)
 {
     struct s3_bucket *bucket = calloc(1, sizeof(*bucket));
+    struct keyring_options keys = options->keys;
     int r;
 
     if (!bucket)
         return error_set_oom(err);
+    keys.region = options->region;
     bucket->bucket.functions = &functions;
     r = copy_texts(options, bucket) < 0 || split_endpoint(bucket) < 0 ? error_set_oom(err) : 0;
     if (r == 0)
@@ -210,13 +237,15 @@ static int prepare(const struct bucket_options *options, struct bucket **ret, st
     if (r == 0)
         r = xml_load(err);
     if (r == 0)
-        r = keyring_new(&options->keys, &bucket->keyring, err);
+        r = keyring_new(&keys, &bucket->keyring, err);
     if (r < 0) {
         s3_bucket_free(bucket);
         return r;
     }
     set_options(options, bucket);
-    resolve_once(bucket);
+    resolve_once(bucket->host);
+    if (keyring_get_endpoint(bucket->keyring))
+        resolve_once(keyring_get_endpoint(bucket->keyring)->host);
     *ret = &bucket->bucket;
     return 0;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "registry/storage/s3/disk-cache.h"
 #include "registry/storage/s3/keyring.h"
 #include "registry/storage/storage.h"
 
@@ -29,15 +30,23 @@ struct bucket_options {
     const char *key_id, *storage_class, *acl;
 };
 
-/* The ports to which it connects, 0 after the last. */
-enum { BUCKET_PORTS_MAX = 2 };
+/* The ports to which it connects, that of the store and that of the endpoint for keys; 0 after the
+ * last. */
+enum { BUCKET_PORTS_MAX = 3 };
 
 struct bucket_functions {
     /*
-     * Connects, and finds out what the store does. Takes ownership of bucket, also on failure. *ret
+     * Connects, gets keys if they come from an endpoint, and finds out what the store does. Takes ownership of bucket, also on failure. *ret
      * is the caller's, free with storage_close(). 0, or negative: the bucket cannot be used.
      */
     int (*open)(struct bucket *bucket, struct storage **ret, struct error *err);
+
+    /*
+     * Opens a disk cache for the blobs, which open() then uses. Call it when the process has the
+     * user that it keeps, and may still create the directory. 0 or negative.
+     */
+    int (*use_cache)(struct bucket *bucket, const struct disk_cache_options *options,
+                     struct error *err);
     void (*free)(struct bucket *bucket); /* takes NULL */
 
     /* Where the keys come from, for the log. Valid as long as the bucket. */
@@ -45,6 +54,9 @@ struct bucket_functions {
 
     /* A file with the certificates of authorities; NULL: none is needed. The same. */
     const char *(*get_authorities)(const struct bucket *bucket);
+
+    /* A file with a token, which is read whenever keys are needed; NULL: none. The same. */
+    const char *(*get_token_file)(const struct bucket *bucket);
     void (*get_ports)(const struct bucket *bucket, unsigned ret[BUCKET_PORTS_MAX]);
 };
 
@@ -53,8 +65,8 @@ struct bucket_module {
     const char *version; /* must be that of the program */
 
     /*
-     * Loads the libraries, finds keys, and resolves the store's name once, for which the C library
-     * may load more. *ret is the caller's, for open() or free(). 0 or negative.
+     * Loads the libraries, finds keys or the endpoint that has them, and resolves names once, for
+     * which the C library may load more. *ret is the caller's, for open() or free(). 0 or negative.
      */
     int (*prepare)(const struct bucket_options *options, struct bucket **ret, struct error *err);
 };

@@ -142,7 +142,7 @@ static void add(struct holders *holders, const char *mode, const char *id, int64
 static int try_to_claim(struct s3_claim *claim, enum storage_claim_mode mode, bool may_wait,
                         struct error *err)
 {
-    static const char *const modes[] = {[STORAGE_SHARED] = "shared", [STORAGE_ALONE] = "alone"};
+    static const char *const modes[] = {[STORAGE_SHARED] = "shared", [STORAGE_EXCLUSIVE] = "alone"};
     CLEANUP_FREE struct holders *holders = calloc(1, sizeof(*holders));
     int64_t now_s = storage_now(&claim->s3->storage);
     int r = holders ? read_holders(claim->s3, claim->key, holders, err) : error_set_oom(err);
@@ -155,7 +155,7 @@ static int try_to_claim(struct s3_claim *claim, enum storage_claim_mode mode, bo
         return write_holders(claim->s3, claim->key, holders, err);
     }
     /* Who wants to be alone says so, and renews it, so that new sharers wait. */
-    if (mode == STORAGE_ALONE && may_wait && holders->count < HOLDERS_MAX) {
+    if (mode == STORAGE_EXCLUSIVE && may_wait && holders->count < HOLDERS_MAX) {
         const struct holder *mine = find(holders, claim->id);
 
         if (!mine || mine->until_s - now_s < WAITING_S / 2) {

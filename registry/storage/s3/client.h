@@ -6,9 +6,11 @@
 
 #include "common/error.h"
 #include "common/macros.h"
+#include "registry/storage/s3/breaker.h"
 #include "registry/storage/s3/escape.h"
 #include "registry/storage/s3/keyring.h"
 #include "registry/storage/s3/transport.h"
+#include "registry/storage/storage.h"
 
 /*
  * Requests to one bucket: signed, tried again after failures that may pass, with errors as S3 says
@@ -37,13 +39,15 @@ struct s3_request {
     size_t body_size;
     unsigned deadline_ms; /* 0: the client's */
     unsigned expires_s;   /* the store refuses it that long after it was signed; 0: 15 minutes.
-                             Only without headers and body */
+                             The digest of a body is not signed then: a header should have it */
     int64_t signed_s;     /* with expires_s: the time of the signature, by the store's clock */
     size_t limit;         /* the most bytes of the answer's body that are kept; more is -EFBIG */
     bool is_stream;       /* after 200 and 206 the body is left for s3_answer_read() */
 };
 
 enum { S3_CODE_SIZE = 64 };
+
+#define S3_EXPIRED_TOKEN "ExpiredToken"
 
 /* Free with s3_answer_done(). */
 struct s3_answer {
@@ -64,16 +68,56 @@ void s3_client_free(struct s3_client *client);
 /* Valid as long as the client. */
 const char *s3_client_get_bucket(const struct s3_client *client);
 
+/* Whether the store has not answered for a while, so that requests fail at once. */
+bool s3_client_is_down(struct s3_client *client);
+
+/*
+ * Requests in progress fail at that moment of monotonic_ms() with -ESHUTDOWN, and later ones at
+ * once; INT64_MAX: never, as at the start.
+ */
+void s3_client_end_at(struct s3_client *client, int64_t moment_ms);
+int64_t s3_client_get_end(struct s3_client *client);
+
+void s3_client_count(struct s3_client *client, struct storage_request_counters *ret);
+
 /* Seconds since 1970 by the store's clock; by ours before the first answer. */
 int64_t s3_client_now(struct s3_client *client);
 
 /*
- * Sends a request. 0 with *ret for an answer of 2xx, 304, 404, 409, 412 and 416. Negative for
- * everything else: -EHOSTDOWN if the store could not be reached or was overloaded until the deadline,
- * -EACCES if it refuses the keys, and others.
+ * Sends a request. 0 with *ret for an answer of 2xx, 304, 404, 412 and 416. Negative for
+ * everything else: -EHOSTDOWN if the store could not be reached or was overloaded until the deadline
+ * or for a while before the request, or if the keys have expired; -EACCES if it refuses the keys;
+ * and others.
  */
 int s3_call(struct s3_client *client, const struct s3_request *request, struct s3_answer *ret,
             struct error *err) MUST_USE;
+
+/*
+ * A request that is sent before its answer is wanted, so that another one can be sent meanwhile. It
+ * has no body. Zeros if it could not be sent.
+ */
+struct s3_early {
+    struct exchange *exchange;
+    int64_t sent_ms;
+};
+
+/* Sends a stream. End it with s3_early_take() or s3_early_drop(). Does not wait for the store. */
+void s3_early_send(struct s3_client *client, const struct s3_request *request,
+                   struct s3_early *ret);
+
+/* As s3_call(), for which the early request is the first try. */
+int s3_early_take(struct s3_client *client, const struct s3_request *request,
+                  struct s3_early *early, struct s3_answer *ret, struct error *err) MUST_USE;
+
+/* Ends the request without waiting for its answer. */
+void s3_early_drop(struct s3_client *client, struct s3_early *early);
+
+/*
+ * An address with which anybody can send the request, which has no body, until expires_s seconds
+ * after now. *ret is the caller's, free with free(); it must not be logged. 0 or negative.
+ */
+int s3_client_presign(struct s3_client *client, const struct s3_request *request, char **ret,
+                      struct error *err) MUST_USE;
 
 /* The value of a header, NULL if there is none; valid as long as the answer. */
 const char *s3_answer_get_header(const struct s3_answer *answer, const char *name);
@@ -87,6 +131,10 @@ ssize_t s3_answer_read(struct s3_answer *answer, void *ret_data, size_t size);
 /* The same without waiting: -EAGAIN if there is none yet; s3_answer_await() waits until there is. */
 ssize_t s3_answer_try(struct s3_answer *answer, void *ret_data, size_t size);
 void s3_answer_await(struct s3_answer *answer);
+
+/* As exchange_notify() and exchange_borrow(). */
+void s3_answer_notify(struct s3_answer *answer, exchange_ready *ready, void *object);
+ssize_t s3_answer_borrow(struct s3_answer *answer, size_t skip, const void **ret_data);
 
 /* Fills err for an answer that the caller did not expect. Returns negative. */
 int s3_answer_fail(const struct s3_answer *answer, const struct s3_request *request,

@@ -5,13 +5,17 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/monotonic.h"
+#include "registry/storage/s3/collection-record.h"
+#include "registry/storage/s3/delete-many.h"
 #include "registry/storage/s3/lease.h"
+#include "registry/storage/s3/parallel.h"
 #include "registry/storage/s3/promise.h"
 
 enum {
@@ -23,6 +27,7 @@ enum {
     PROBE_AGE_S = 60 * 60,
     DAY_S = 24 * 60 * 60,
     RENEW_DOOM_MS = DOOM_S * 1000 / 3,
+    DELETE_BATCH = 200, /* keys that a store deletes within a few seconds */
 };
 
 /* --- promising ------------------------------------------------------------------------------- */
@@ -80,6 +85,8 @@ int s3_used_since(struct storage *storage, const char *key, int64_t moment_s, bo
     int r = find_write(s3, key, &used_s, err);
 
     if (r == 0 && used_s < since_s)
+        r = collection_record_renew(s3->collections, err);
+    if (r == 0 && used_s < since_s)
         r = promise_find(s3, key, since_s, &used_s, err);
     if (r == 0)
         *ret = used_s >= since_s;
@@ -102,11 +109,17 @@ int s3_last_use(struct storage *storage, const char *key, int64_t *ret_ns, struc
 
 /* --- the doomed keys ------------------------------------------------------------------------- */
 
-/* A collector's step: what it has published, and when, by its own clock. */
+/* A collector's step. */
 struct removing {
     struct s3 *s3;
-    struct doom doom;
-    int64_t published_ms;
+    struct storage_removal *removals;
+    int64_t moment_s;
+    bool may_delete_late; /* it is not known whether a request to delete is still in progress */
+
+    pthread_mutex_t mutex;    /* protects the rest */
+    struct doom doom;         /* what it has published, */
+    int64_t published_ms;     /* and when, by its own clock */
+    struct storage_list keys; /* to delete */
 };
 
 static int add_keys(struct doom *doom, const char *const *keys, size_t count)
@@ -192,9 +205,8 @@ static bool has_run_out(int64_t published_ms)
  * request to delete one may be under way. After a gap, work on the keys may have begun that no
  * lease shows, so the step must end. 0 or negative.
  */
-static int renew(void *object, struct error *err)
+static int renew_list(struct removing *removing, struct error *err)
 {
-    struct removing *removing = object;
     int64_t before_ms = removing->published_ms;
     int r = 0;
 
@@ -207,6 +219,17 @@ static int renew(void *object, struct error *err)
     if (r == 0 && has_run_out(before_ms))
         return error_set(err, EAGAIN, "the store took too long to write the list of a collector");
     return r <= 0 ? r : error_set(err, EAGAIN, "another process collects garbage in this bucket");
+}
+
+static int renew(void *object, struct error *err)
+{
+    struct removing *removing = object;
+    int r;
+
+    pthread_mutex_lock(&removing->mutex);
+    r = renew_list(removing, err);
+    pthread_mutex_unlock(&removing->mutex);
+    return r;
 }
 
 /* Waits until no process with a lease works on a doomed key any more. */
@@ -230,18 +253,22 @@ static int wait_for_leases(struct removing *removing, struct error *err)
     }
 }
 
-/* Ends the step: nothing is doomed any more. If that fails, it runs out. */
+/*
+ * Ends the step: nothing is doomed any more. If that fails, or if the store may still be deleting,
+ * the list runs out.
+ */
 static void end_step(struct removing *removing)
 {
     struct error ignored;
 
+    if (removing->may_delete_late)
+        return;
     removing->doom.number++;
     for (size_t i = 0; i < removing->doom.count; i++)
         free(removing->doom.keys[i]);
     removing->doom.count = 0;
     (void)!publish(removing, &ignored);
     lease_wake(removing->s3->lease);
-    doom_done(&removing->doom);
 }
 
 /* --- removing -------------------------------------------------------------------------------- */
@@ -260,48 +287,97 @@ static int is_used(struct s3 *s3, const struct storage_removal *removal, int64_t
     return r;
 }
 
-static int delete_one(void *object, const char *key, struct error *err)
+/* A page of keys that are to be deleted. */
+static int gather(void *object, const char *const *keys, size_t count, struct error *err)
 {
     struct removing *removing = object;
-    int64_t now_s = storage_now(&removing->s3->storage); /* before the look at what is published */
-    int r = renew(removing, err);
+    int r = 0;
 
-    return r < 0 ? r : s3_delete_soon(removing->s3, key, now_s, err);
+    pthread_mutex_lock(&removing->mutex);
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = storage_list_add(&removing->keys, keys[i], strlen(keys[i]), false);
+    pthread_mutex_unlock(&removing->mutex);
+    return r < 0 ? error_set_oom(err) : 0;
 }
 
-static int remove_together(struct removing *removing, struct storage_removal *removal,
-                           int64_t moment_s, struct error *err)
+/* Decides about one removal, and finds its keys. Several run at a time. */
+static int decide(void *object, size_t number, struct error *err)
 {
-    int r = is_used(removing->s3, removal, moment_s, &removal->is_spared, err);
+    struct removing *removing = object;
+    struct storage_removal *removal = &removing->removals[number];
+    int r = renew(removing, err);
 
+    if (r == 0)
+        r = is_used(removing->s3, removal, removing->moment_s, &removal->is_spared, err);
     for (size_t i = 0; r == 0 && !removal->is_spared && i < removal->key_count; i++) {
         const char *key = removal->keys[i];
 
         r = key[strlen(key) - 1] == '/'
-                ? s3_for_each_below(removing->s3, key, delete_one, removing, err)
-                : delete_one(removing, key, err);
+                ? s3_for_each_page_below(removing->s3, key, gather, removing, err)
+                : gather(removing, &key, 1, err);
     }
     return r;
+}
+
+static int delete_gathered(struct removing *removing, struct error *err)
+{
+    const char *keys[DELETE_BATCH];
+    int r = 0;
+
+    for (size_t i = 0, n; r == 0 && i < removing->keys.count; i += n) {
+        int64_t now_s = storage_now(&removing->s3->storage); /* before the look at the list */
+
+        n = removing->keys.count - i < DELETE_BATCH ? removing->keys.count - i : DELETE_BATCH;
+        for (size_t k = 0; k < n; k++)
+            keys[k] = removing->keys.entries[i + k]->name;
+        r = renew(removing, err);
+        removing->may_delete_late = true;
+        if (r == 0)
+            r = s3_delete_many_soon(removing->s3, keys, n, now_s, err);
+    }
+    removing->may_delete_late = removing->may_delete_late && r < 0;
+    return r;
+}
+
+static void removing_done(struct removing *removing)
+{
+    storage_list_done(&removing->keys);
+    doom_done(&removing->doom);
+    pthread_mutex_destroy(&removing->mutex);
 }
 
 int s3_remove_unused(struct storage *storage, struct storage_removal *removals, size_t count,
                      int64_t moment_s, struct error *err)
 {
-    struct removing removing = {.s3 = (struct s3 *)storage};
+    CLEANUP(removing_done) struct removing removing = {
+        .s3 = (struct s3 *)storage, .removals = removals, .moment_s = moment_s};
     int r;
 
+    pthread_mutex_init(&removing.mutex, NULL);
     if (count == 0)
         return 0;
     r = publish_all(&removing, removals, count, err);
-    if (r < 0) {
-        doom_done(&removing.doom);
+    if (r < 0)
         return r;
-    }
     r = wait_for_leases(&removing, err);
-    for (size_t i = 0; r == 0 && i < count; i++)
-        r = remove_together(&removing, &removals[i], moment_s, err);
+    if (r == 0)
+        r = collection_record_renew(removing.s3->collections, err);
+    if (r == 0)
+        r = s3_run_parallel(count, decide, &removing, err);
+    if (r == 0)
+        r = delete_gathered(&removing, err);
     end_step(&removing);
     return r;
+}
+
+int s3_begin_collection(struct storage *storage, struct error *err)
+{
+    return collection_record_begin(((struct s3 *)storage)->collections, err);
+}
+
+void s3_end_collection(struct storage *storage)
+{
+    collection_record_end(((struct s3 *)storage)->collections);
 }
 
 /* --- what crashes left ----------------------------------------------------------------------- */

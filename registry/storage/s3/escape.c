@@ -1,21 +1,20 @@
 #include "registry/storage/s3/escape.h"
 
-#include <stdbool.h>
 #include <string.h>
 
-static bool is_unreserved(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c != '\0' && strchr("-._~", c));
-}
+#include "common/percent.h"
 
 void s3_escape(FILE *out, const char *text, const char *kept)
 {
+    char escaped[PERCENT_SIZE];
+
     for (; *text; text++) {
-        if (is_unreserved(*text) || strchr(kept, *text))
+        if (percent_is_unreserved(*text) || strchr(kept, *text)) {
             fputc(*text, out);
-        else
-            fprintf(out, "%%%02X", (unsigned char)*text);
+        } else {
+            percent_encode(*text, escaped);
+            fwrite(escaped, 1, sizeof(escaped), out);
+        }
     }
 }
 

@@ -16,9 +16,14 @@ void exchange_free(struct exchange *exchange)
 {
     pthread_cond_destroy(&exchange->changed);
     pthread_mutex_destroy(&exchange->mutex);
-    for (size_t i = 0; i < exchange->header_count; i++)
+    for (size_t i = 0; i < exchange->header_count; i++) {
+        if (exchange->is_secret)
+            explicit_bzero(exchange->headers[i], strlen(exchange->headers[i]));
         free(exchange->headers[i]);
+    }
     free(exchange->url);
+    if (exchange->window && exchange->is_secret)
+        explicit_bzero(exchange->window, exchange->capacity);
     free(exchange->window);
     free(exchange);
 }
@@ -54,39 +59,92 @@ void exchange_set_status(struct exchange *exchange, int status)
 {
     pthread_mutex_lock(&exchange->mutex);
     exchange->status = status;
-    pthread_cond_broadcast(&exchange->changed);
     pthread_mutex_unlock(&exchange->mutex);
+    transport_note_news(exchange);
+}
+
+/* A short body needs no more room than its length. */
+static size_t choose_capacity(const struct exchange *exchange)
+{
+    const char *length = exchange_get_header(exchange, "content-length");
+    unsigned long long size = length ? strtoull(length, NULL, 10) : 0;
+
+    return size > 0 && size < TRANSPORT_WINDOW &&
+                   !exchange_get_header(exchange, "transfer-encoding")
+               ? (size_t)size
+               : TRANSPORT_WINDOW;
+}
+
+static bool has_window(struct exchange *exchange)
+{
+    if (exchange->window)
+        return true;
+    exchange->capacity = choose_capacity(exchange);
+    exchange->window = malloc(exchange->capacity);
+    return exchange->window;
 }
 
 /* Behind what is in the buffer, which may go over its end. */
 static void put_bytes(struct exchange *exchange, const char *data, size_t size)
 {
-    size_t end = (exchange->begin + exchange->count) % TRANSPORT_WINDOW;
-    size_t first = size < TRANSPORT_WINDOW - end ? size : TRANSPORT_WINDOW - end;
+    size_t end = (exchange->begin + exchange->count) % exchange->capacity;
+    size_t first = size < exchange->capacity - end ? size : exchange->capacity - end;
 
     memcpy(exchange->window + end, data, first);
     memcpy(exchange->window, data + first, size - first);
     exchange->count += size;
-    pthread_cond_broadcast(&exchange->changed);
 }
 
 enum exchange_room exchange_add_bytes(struct exchange *exchange, const void *data, size_t size)
 {
     enum exchange_room room = EXCHANGE_TAKEN;
+    bool is_enough;
 
     pthread_mutex_lock(&exchange->mutex);
-    if (!exchange->window)
-        exchange->window = malloc(TRANSPORT_WINDOW);
-    if (!exchange->window || exchange->is_abandoned || exchange->is_cancelled) {
+    if (exchange->is_cancelled || !has_window(exchange) || size > exchange->capacity) {
         room = EXCHANGE_UNWANTED;
-    } else if (size > TRANSPORT_WINDOW - exchange->count) {
+    } else if (size > exchange->capacity - exchange->count) {
         exchange->is_paused = true;
         room = EXCHANGE_FULL;
     } else {
         put_bytes(exchange, data, size);
     }
+    is_enough = exchange->count >= exchange->capacity / 2;
     pthread_mutex_unlock(&exchange->mutex);
+    if (is_enough)
+        exchange_wake(exchange);
+    else
+        transport_note_news(exchange);
     return room;
+}
+
+bool exchange_pause_if_full(struct exchange *exchange, size_t size)
+{
+    bool is_full;
+
+    pthread_mutex_lock(&exchange->mutex);
+    is_full = exchange->state == EXCHANGE_RUNNING && !exchange->is_paused &&
+              exchange->capacity == TRANSPORT_WINDOW && exchange->capacity - exchange->count < size;
+    exchange->is_paused = exchange->is_paused || is_full;
+    pthread_mutex_unlock(&exchange->mutex);
+    return is_full;
+}
+
+void exchange_wake(struct exchange *exchange)
+{
+    exchange_ready *ready = NULL;
+    void *object = NULL;
+
+    pthread_mutex_lock(&exchange->mutex);
+    pthread_cond_broadcast(&exchange->changed);
+    if (exchange->count > 0 || exchange->state == EXCHANGE_OVER) {
+        ready = exchange->ready;
+        object = exchange->ready_object;
+        exchange->ready = NULL;
+    }
+    pthread_mutex_unlock(&exchange->mutex);
+    if (ready)
+        ready(object);
 }
 
 void exchange_finish(struct exchange *exchange, int failure)
@@ -95,7 +153,6 @@ void exchange_finish(struct exchange *exchange, int failure)
     if (exchange->state != EXCHANGE_OVER)
         exchange->failure = failure;
     exchange->state = EXCHANGE_OVER;
-    pthread_cond_broadcast(&exchange->changed);
     pthread_mutex_unlock(&exchange->mutex);
 }
 
@@ -117,6 +174,7 @@ static bool copy_request(struct exchange *exchange, const struct transport_reque
     exchange->body = request->body;
     exchange->body_size = request->body_size;
     exchange->total_ms = request->total_ms;
+    exchange->is_secret = request->is_secret;
     return true;
 }
 
@@ -166,16 +224,32 @@ const char *exchange_get_header(const struct exchange *exchange, const char *nam
     return NULL;
 }
 
+/* How many of the next bytes lie behind each other, with the mutex held. */
+static size_t count_until_end(const struct exchange *exchange)
+{
+    size_t rest = exchange->capacity - exchange->begin;
+
+    return exchange->count < rest ? exchange->count : rest;
+}
+
+/* With the mutex held. */
+static void drop_bytes(struct exchange *exchange, size_t size)
+{
+    if (size == 0)
+        return;
+    exchange->begin = (exchange->begin + size) % exchange->capacity;
+    exchange->count -= size;
+}
+
 /* Up to size bytes from the buffer, with the mutex held. */
 static size_t take_bytes(struct exchange *exchange, char *data, size_t size)
 {
-    size_t n = size < exchange->count ? size : exchange->count;
-    size_t first = n < TRANSPORT_WINDOW - exchange->begin ? n : TRANSPORT_WINDOW - exchange->begin;
+    size_t n = size < exchange->count ? size : exchange->count, first = count_until_end(exchange);
 
+    first = n < first ? n : first;
     memcpy(data, exchange->window + exchange->begin, first);
     memcpy(data + first, exchange->window, n - first);
-    exchange->begin = (exchange->begin + n) % TRANSPORT_WINDOW;
-    exchange->count -= n;
+    drop_bytes(exchange, n);
     return n;
 }
 
@@ -193,19 +267,25 @@ static void wait_for_bytes(struct exchange *exchange)
         pthread_cond_wait(&exchange->changed, &exchange->mutex);
 }
 
+/* Releases the mutex, and has libcurl go on if it waits for room that is there now. */
+static void unlock_and_go_on(struct exchange *exchange)
+{
+    bool is_to_go_on = exchange->is_paused && exchange->count <= exchange->capacity / 2;
+
+    pthread_mutex_unlock(&exchange->mutex);
+    if (is_to_go_on)
+        transport_queue(exchange);
+}
+
 static ssize_t read_bytes(struct exchange *exchange, bool may_wait, void *ret_data, size_t size)
 {
-    bool is_to_go_on;
     ssize_t n;
 
     pthread_mutex_lock(&exchange->mutex);
     if (may_wait)
         wait_for_bytes(exchange);
     n = take_or_fail(exchange, ret_data, size);
-    is_to_go_on = exchange->is_paused && exchange->count <= TRANSPORT_WINDOW / 2;
-    pthread_mutex_unlock(&exchange->mutex);
-    if (is_to_go_on)
-        transport_queue(exchange);
+    unlock_and_go_on(exchange);
     return n;
 }
 
@@ -226,8 +306,39 @@ void exchange_await(struct exchange *exchange)
     pthread_mutex_unlock(&exchange->mutex);
 }
 
-/* The body belongs to the caller, so libcurl must have ended with it. */
-static void wait_for_end(struct exchange *exchange)
+ssize_t exchange_borrow(struct exchange *exchange, size_t skip, const void **ret_data)
+{
+    ssize_t n;
+
+    pthread_mutex_lock(&exchange->mutex);
+    drop_bytes(exchange, skip);
+    if (exchange->count > 0) {
+        *ret_data = exchange->window + exchange->begin;
+        n = (ssize_t)count_until_end(exchange);
+    } else {
+        n = exchange->state == EXCHANGE_OVER ? exchange->failure : -EAGAIN;
+    }
+    unlock_and_go_on(exchange);
+    return n;
+}
+
+void exchange_notify(struct exchange *exchange, exchange_ready *ready, void *object)
+{
+    bool is_ready;
+
+    pthread_mutex_lock(&exchange->mutex);
+    is_ready = exchange->count > 0 || exchange->state == EXCHANGE_OVER;
+    if (!is_ready) {
+        exchange->ready = ready;
+        exchange->ready_object = object;
+    }
+    pthread_mutex_unlock(&exchange->mutex);
+    if (is_ready)
+        ready(object);
+}
+
+/* Returns whether libcurl has ended with it already. */
+static bool cancel(struct exchange *exchange)
 {
     bool is_over;
 
@@ -235,8 +346,11 @@ static void wait_for_end(struct exchange *exchange)
     exchange->is_cancelled = true;
     is_over = exchange->state == EXCHANGE_OVER;
     pthread_mutex_unlock(&exchange->mutex);
-    if (is_over)
-        return;
+    return is_over;
+}
+
+static void wait_for_end(struct exchange *exchange)
+{
     transport_queue(exchange);
     pthread_mutex_lock(&exchange->mutex);
     while (exchange->state != EXCHANGE_OVER)
@@ -244,15 +358,12 @@ static void wait_for_end(struct exchange *exchange)
     pthread_mutex_unlock(&exchange->mutex);
 }
 
-/* The thread frees it, because it may be in the queue for something else. */
+/* The body belongs to the caller, so libcurl must have ended with it before this returns. */
 void exchange_close(struct exchange *exchange)
 {
     if (!exchange)
         return;
-    if (exchange->body)
+    if (!cancel(exchange) && exchange->body)
         wait_for_end(exchange);
-    pthread_mutex_lock(&exchange->mutex);
-    exchange->is_abandoned = true;
-    pthread_mutex_unlock(&exchange->mutex);
-    transport_queue(exchange);
+    transport_abandon(exchange);
 }

@@ -9,7 +9,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/condition.h"
 #include "common/monotonic.h"
+#include "registry/storage/s3/parallel.h"
 
 #define SERVERS "registryd/servers/"
 
@@ -139,22 +141,14 @@ static int look(struct lease *lease, struct error *err)
     return number == lease->told || is_busy ? 0 : write_lease(lease, number, err);
 }
 
-static void add_ms(struct timespec *time, int64_t ms)
-{
-    time->tv_nsec += ms % 1000 * 1000000;
-    time->tv_sec += ms / 1000 + time->tv_nsec / 1000000000;
-    time->tv_nsec %= 1000000000;
-}
-
 /* Waits until the next look is due. Returns whether the thread must end. */
 static bool rest(struct lease *lease)
 {
     struct timespec end;
     bool is_ending;
 
-    clock_gettime(CLOCK_MONOTONIC, &end);
     pthread_mutex_lock(&lease->mutex);
-    add_ms(&end, lease->waiters > 0 || has_conflict(lease) ? HURRY_MS : LOOK_MS);
+    end = condition_deadline(lease->waiters > 0 || has_conflict(lease) ? HURRY_MS : LOOK_MS);
     while (!lease->is_ending && !lease->is_woken &&
            pthread_cond_timedwait(&lease->changed, &lease->mutex, &end) == 0)
         ;
@@ -189,7 +183,6 @@ static void *run(void *object)
 struct lease *lease_new(struct s3 *s3)
 {
     struct lease *lease = calloc(1, sizeof(*lease));
-    pthread_condattr_t attributes;
     char id[RANDOM_UUID_SIZE];
 
     if (!lease)
@@ -199,10 +192,7 @@ struct lease *lease_new(struct s3 *s3)
     random_uuid(id);
     snprintf(lease->key, sizeof(lease->key), SERVERS "%s", id);
     pthread_mutex_init(&lease->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&lease->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    condition_init(&lease->changed);
     return lease;
 }
 
@@ -262,16 +252,16 @@ static bool is_doomed(const struct lease *lease, const struct lease_work *work)
     return false;
 }
 
-/* Waits for a change, with the mutex held. Returns whether the time is over. */
+/* Waits for a change, with the mutex held. Returns whether the time is over, or that of requests. */
 static bool wait_until(struct lease *lease, int64_t end_ms)
 {
-    int64_t rest_ms = end_ms - monotonic_ms();
+    int64_t last_ms = s3_client_get_end(lease->s3->client);
+    int64_t rest_ms = (end_ms < last_ms ? end_ms : last_ms) - monotonic_ms();
     struct timespec end;
 
     if (rest_ms <= 0)
         return true;
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    add_ms(&end, rest_ms);
+    end = condition_deadline(rest_ms);
     return pthread_cond_timedwait(&lease->changed, &lease->mutex, &end) != 0;
 }
 
@@ -281,7 +271,7 @@ static int wait_for_lease(struct lease *lease, struct error *err)
     int r = start_thread(lease, err);
 
     while (r == 0 && !is_usable(lease))
-        if (wait_until(lease, end_ms))
+        if (s3_client_is_down(lease->s3->client) || wait_until(lease, end_ms))
             r = error_set(err, EHOSTDOWN, "this server has no lease in the bucket%s%s",
                           *lease->problem.text ? ": " : "", lease->problem.text);
     return r;
@@ -366,26 +356,41 @@ static int read_lease(struct s3 *s3, const char *name, int64_t *ret_written_s,
     return 0;
 }
 
+/* A look at all leases. */
+struct look {
+    struct s3 *s3;
+    const struct storage_list *names;
+    uint64_t number;
+    lease_renew_function *renew;
+    void *object;
+};
+
+/* 0 if the process has seen the number or has no lease any more, STORAGE_WOULD_WAIT or negative. */
+static int look_at_lease(void *object, size_t i, struct error *err)
+{
+    const struct look *look = object;
+    uint64_t seen = 0;
+    int64_t written_s = 0;
+    int r = look->renew(look->object, err);
+
+    if (r == 0)
+        r = read_lease(look->s3, look->names->entries[i]->name, &written_s, &seen, err);
+    if (r != 0 || seen == look->number)
+        return r < 0 ? r : 0;
+    return storage_now(&look->s3->storage) <= written_s + LEASE_S + LEASE_DRIFT_S
+               ? STORAGE_WOULD_WAIT
+               : 0;
+}
+
 int lease_look_at_others(struct s3 *s3, uint64_t number, lease_renew_function *renew, void *object,
                          struct error *err)
 {
     CLEANUP(storage_list_done) struct storage_list list = {0};
+    struct look look = {
+        .s3 = s3, .names = &list, .number = number, .renew = renew, .object = object};
     int r = s3_list(&s3->storage, SERVERS, NULL, SIZE_MAX, &list, err);
 
-    for (size_t i = 0; r == 0 && i < list.count; i++) {
-        uint64_t seen = 0;
-        int64_t written_s = 0;
-
-        r = renew(object, err);
-        if (r == 0)
-            r = read_lease(s3, list.entries[i]->name, &written_s, &seen, err);
-        if (r == STORAGE_NOT_FOUND)
-            r = 0;
-        else if (r == 0 && seen != number &&
-                 storage_now(&s3->storage) <= written_s + LEASE_S + LEASE_DRIFT_S)
-            r = STORAGE_WOULD_WAIT;
-    }
-    return r;
+    return r == 0 ? s3_run_parallel(list.count, look_at_lease, &look, err) : r;
 }
 
 int lease_clean_up(struct s3 *s3, struct error *err)

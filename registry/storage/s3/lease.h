@@ -41,7 +41,10 @@ int lease_end(struct lease *lease, struct lease_work *work, struct error *err) M
 /* Has the process look at the doomed keys now. */
 void lease_wake(struct lease *lease);
 
-/* Called before each request of a look at many leases, which takes long. 0 or negative. */
+/*
+ * Called before each request of a look at many leases, which takes long. Several threads call it.
+ * 0 or negative.
+ */
 typedef int lease_renew_function(void *object, struct error *err);
 
 /*

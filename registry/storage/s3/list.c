@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "registry/storage/s3/delete-many.h"
 #include "registry/storage/s3/xml.h"
 
 enum { PAGE_MAX = 1000, ANSWER_MAX = 16 << 20, TOKEN_SIZE = 4096 };
@@ -280,31 +281,63 @@ int s3_list(struct storage *storage, const char *prefix, const char *after, size
 
 /* --- all keys -------------------------------------------------------------------------------- */
 
+static void keys_free(char **keys)
+{
+    for (char **key = keys; key && *key; key++)
+        free(*key);
+    free(keys);
+}
+
+static void keys_freep(char ***keys)
+{
+    keys_free(*keys);
+}
+
 static int keep_name(struct listing *listing, const char *name, size_t size, bool is_prefix)
 {
     (void)is_prefix;
     return storage_list_add(listing->object, name, size, false);
 }
 
-static int call_each(const char *prefix, const struct storage_list *names, s3_key_function *each,
-                     void *object, struct error *err)
+int s3_list_keys(struct storage *storage, const char *prefix, const char *after, size_t limit,
+                 struct storage_list *ret, struct error *err)
 {
-    int r = 0;
+    CLEANUP(listing_done) struct listing listing;
+    CLEANUP(storage_list_done) struct storage_list keys = {0};
+    int r = listing_init(&listing, (struct s3 *)storage, prefix, after, err);
 
-    for (size_t i = 0; r == 0 && i < names->count; i++) {
-        CLEANUP_FREE char *key = NULL;
-
-        if (asprintf(&key, "%s%s", prefix, names->entries[i]->name) < 0) {
-            key = NULL;
-            return error_set_oom(err);
-        }
-        r = each(object, key, err);
-    }
-    return r;
+    if (r < 0)
+        return r;
+    listing.take = keep_name;
+    listing.object = &keys;
+    do
+        r = fetch_page(&listing, limit, err);
+    while (r == 0 && keys.count == 0 && listing.is_truncated);
+    if (r < 0)
+        return r;
+    *ret = keys;
+    ret->has_more = listing.is_truncated;
+    keys = (struct storage_list){0};
+    return 0;
 }
 
-int s3_for_each_below(struct s3 *s3, const char *prefix, s3_key_function *each, void *object,
-                      struct error *err)
+/* The keys of all names, below a prefix. Free with keys_free(). NULL if memory is out. */
+static char **format_keys(const char *prefix, const struct storage_list *names)
+{
+    char **keys = calloc(names->count + 1, sizeof(*keys));
+
+    for (size_t i = 0; keys && i < names->count; i++) {
+        if (asprintf(&keys[i], "%s%s", prefix, names->entries[i]->name) < 0) {
+            keys[i] = NULL;
+            keys_free(keys);
+            return NULL;
+        }
+    }
+    return keys;
+}
+
+int s3_for_each_page_below(struct s3 *s3, const char *prefix, s3_page_function *each, void *object,
+                           struct error *err)
 {
     CLEANUP(listing_done) struct listing listing;
     int r = listing_init(&listing, s3, prefix, NULL, err);
@@ -314,23 +347,50 @@ int s3_for_each_below(struct s3 *s3, const char *prefix, s3_key_function *each, 
     listing.take = keep_name;
     do {
         CLEANUP(storage_list_done) struct storage_list names = {0};
+        CLEANUP(keys_freep) char **keys = NULL;
 
         listing.object = &names;
         r = fetch_page(&listing, PAGE_MAX, err);
-        if (r == 0)
-            r = call_each(prefix, &names, each, object, err);
+        if (r < 0)
+            return r;
+        keys = format_keys(prefix, &names);
+        r = keys ? each(object, (const char *const *)keys, names.count, err) : error_set_oom(err);
     } while (r == 0 && listing.is_truncated);
     return r;
 }
 
-static int delete_key(void *object, const char *key, struct error *err)
+/* A function that is called for each key. */
+struct key_visit {
+    s3_key_function *each;
+    void *object;
+};
+
+static int visit_keys(void *object, const char *const *keys, size_t count, struct error *err)
 {
-    return s3_delete(object, key, err);
+    const struct key_visit *visit = object;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = visit->each(visit->object, keys[i], err);
+    return r;
+}
+
+int s3_for_each_below(struct s3 *s3, const char *prefix, s3_key_function *each, void *object,
+                      struct error *err)
+{
+    struct key_visit visit = {.each = each, .object = object};
+
+    return s3_for_each_page_below(s3, prefix, visit_keys, &visit, err);
+}
+
+static int delete_page(void *object, const char *const *keys, size_t count, struct error *err)
+{
+    return s3_delete_many(object, keys, count, err);
 }
 
 int s3_delete_below(struct s3 *s3, const char *prefix, struct error *err)
 {
-    return s3_for_each_below(s3, prefix, delete_key, s3, err);
+    return s3_for_each_page_below(s3, prefix, delete_page, s3, err);
 }
 
 static int skip_name(struct listing *listing, const char *name, size_t size, bool is_prefix)

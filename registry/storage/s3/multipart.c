@@ -11,7 +11,7 @@
 
 enum { ANSWER_MAX = 4 << 20, NUMBER_SIZE = 16, PARTS_MAX = 10000, ETAG_MAX = 64 };
 
-/* Sends a request that must be answered with 200. The answer is the caller's. */
+/* Sends a request. 0 with an answer of 200 that is the caller's, STORAGE_NOT_FOUND or negative. */
 static int send_request(struct s3 *s3, const char *key, struct s3_request *request,
                         struct s3_answer *ret, struct error *err)
 {
@@ -25,9 +25,18 @@ static int send_request(struct s3 *s3, const char *key, struct s3_request *reque
     r = s3_call(s3->client, request, ret, err);
     if (r < 0 || ret->status == 200)
         return r;
-    r = s3_answer_fail(ret, request, err);
+    r = ret->status == 404 ? STORAGE_NOT_FOUND : s3_answer_fail(ret, request, err);
     s3_answer_done(ret);
     return r;
+}
+
+/* The same if a missing upload or object is a failure. */
+static int send_to_existing(struct s3 *s3, const char *key, struct s3_request *request,
+                            struct s3_answer *ret, struct error *err)
+{
+    int r = send_request(s3, key, request, ret, err);
+
+    return r > 0 ? error_set(err, EIO, "the store answered 404 to a part or copy of %s", key) : r;
 }
 
 static int note_id(void *object, const char *path, const char *text)
@@ -47,7 +56,7 @@ int multipart_start(struct s3 *s3, const char *key, char *ret_id, struct error *
                                  .query_count = 1,
                                  .headers = headers,
                                  .header_count = s3_add_headers(s3, headers, 0)};
-    int r = send_request(s3, key, &request, &answer, err);
+    int r = send_to_existing(s3, key, &request, &answer, err);
 
     if (r == 0)
         r = xml_parse(answer.bytes, answer.size, note_id, ret_id, err);
@@ -57,16 +66,25 @@ int multipart_start(struct s3 *s3, const char *key, char *ret_id, struct error *
 }
 
 int multipart_put(struct s3 *s3, const char *key, const char *id, unsigned number, const void *data,
-                  size_t size, struct error *err)
+                  size_t size, char ret_etag[S3_ETAG_SIZE + 2], struct error *err)
 {
     CLEANUP(s3_answer_done) struct s3_answer answer = {0};
+    const char *etag;
     char text[NUMBER_SIZE];
+    int r;
     const struct s3_pair query[] = {{"partNumber", text}, {"uploadId", id}};
     struct s3_request request = {
         .method = "PUT", .query = query, .query_count = 2, .body = data, .body_size = size};
 
     snprintf(text, sizeof(text), "%u", number);
-    return send_request(s3, key, &request, &answer, err);
+    r = send_to_existing(s3, key, &request, &answer, err);
+    if (r < 0)
+        return r;
+    etag = s3_answer_get_header(&answer, "etag");
+    if (!etag || strlen(etag) >= S3_ETAG_SIZE + 2)
+        return error_set(err, EBADMSG, "the store gives a part of %s no ETag", key);
+    memcpy(ret_etag, etag, strlen(etag) + 1);
+    return 0;
 }
 
 /* --- completing ------------------------------------------------------------------------------ */
@@ -76,6 +94,7 @@ struct parts {
     FILE *out;
     unsigned wanted, found;
     uint64_t size;
+    char chain[SESSION_CHAIN_SIZE];
     char etag[ETAG_MAX], number[NUMBER_SIZE], next[NUMBER_SIZE];
     uint64_t part_size;
     bool is_truncated;
@@ -100,6 +119,7 @@ static int note_part(void *object, const char *path, const char *text)
         return 0;
     parts->found++;
     parts->size += parts->part_size;
+    session_chain(parts->chain, parts->etag);
     fprintf(parts->out, "<Part><PartNumber>%u</PartNumber><ETag>%s</ETag></Part>", parts->found,
             parts->etag);
     return 0;
@@ -126,7 +146,7 @@ static int list_parts(struct s3 *s3, const char *key, const char *id, struct par
 }
 
 int multipart_complete(struct s3 *s3, const char *key, const char *id, unsigned count,
-                       uint64_t size, struct error *err)
+                       uint64_t size, const char *chain, struct error *err)
 {
     CLEANUP(s3_answer_done) struct s3_answer answer = {0};
     CLEANUP_FREE char *body = NULL;
@@ -145,12 +165,14 @@ int multipart_complete(struct s3 *s3, const char *key, const char *id, unsigned 
     has_failed = ferror(parts.out);
     if (fclose(parts.out) != 0 || has_failed)
         return error_set_oom(err);
-    if (r < 0)
+    if (r != 0)
         return r;
     if (parts.found != count || parts.size != size)
         return error_set(
             err, EIO, "the store has %u parts with %" PRIu64 " bytes of %s, not %u with %" PRIu64,
             parts.found, parts.size, key, count, size);
+    if (chain && strcmp(parts.chain, chain) != 0)
+        return error_set(err, EIO, "another process has replaced parts of %s", key);
     request.body = body;
     request.body_size = body_size;
     return send_request(s3, key, &request, &answer, err);
@@ -188,7 +210,7 @@ static int copy_part(struct s3 *s3, const char *source, const char *to, const ch
 
     snprintf(range, sizeof(range), "bytes=%" PRIu64 "-%" PRIu64, first, end - 1);
     snprintf(text, sizeof(text), "%u", number);
-    return send_request(s3, to, &request, &answer, err);
+    return send_to_existing(s3, to, &request, &answer, err);
 }
 
 static int copy_in_parts(struct s3 *s3, const char *source, uint64_t size, const char *to,
@@ -202,7 +224,9 @@ static int copy_in_parts(struct s3 *s3, const char *source, uint64_t size, const
 
     for (uint64_t at = 0; r == 0 && at < size; at += step)
         r = copy_part(s3, source, to, id, ++number, at, at + step < size ? at + step : size, err);
-    return r == 0 ? multipart_complete(s3, to, id, number, size, err) : r;
+    if (r == 0)
+        r = multipart_complete(s3, to, id, number, size, NULL, err);
+    return r > 0 ? error_set(err, EIO, "the parts of %s are gone", to) : r;
 }
 
 int multipart_copy(struct s3 *s3, const char *from, uint64_t size, const char *to,
@@ -218,5 +242,5 @@ int multipart_copy(struct s3 *s3, const char *from, uint64_t size, const char *t
         return error_set_oom(err);
     if (size > s3->options.copy_threshold)
         return copy_in_parts(s3, source, size, to, err);
-    return send_request(s3, to, &request, &answer, err);
+    return send_to_existing(s3, to, &request, &answer, err);
 }

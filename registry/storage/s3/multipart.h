@@ -6,11 +6,14 @@
 
 int multipart_start(struct s3 *s3, const char *key, char *ret_id, struct error *err);
 int multipart_put(struct s3 *s3, const char *key, const char *id, unsigned number, const void *data,
-                  size_t size, struct error *err);
+                  size_t size, char ret_etag[S3_ETAG_SIZE + 2], struct error *err);
 
-/* Makes an object of the first parts, which together have size bytes. */
+/*
+ * Makes an object of the first parts, which together have size bytes, and ETags with that chain
+ * (session_chain(); NULL: any). STORAGE_NOT_FOUND if there is no such multipart upload.
+ */
 int multipart_complete(struct s3 *s3, const char *key, const char *id, unsigned parts,
-                       uint64_t size, struct error *err);
+                       uint64_t size, const char *chain, struct error *err);
 
 /* Copies an object of size bytes inside of the store. */
 int multipart_copy(struct s3 *s3, const char *from, uint64_t size, const char *to,

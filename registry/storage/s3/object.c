@@ -67,6 +67,7 @@ void s3_format_match(const struct s3 *s3, const struct storage_version *version,
 int s3_read_head(const struct s3_answer *answer, const char *key, struct storage_object *ret,
                  struct error *err)
 {
+    ret->is_verified = false;
     if (s3_answer_get_size(answer, "content-length", &ret->size) < 0)
         return error_set(err, EBADMSG, "the store gives %s no size", key);
     if (read_etag(answer, &ret->version) < 0)

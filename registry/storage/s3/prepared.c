@@ -101,6 +101,16 @@ static void drop_headers(struct prepared *prepared)
     }
 }
 
+/* Those of the request itself. */
+static int add_headers(const struct s3_request *request, struct prepared *prepared)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < request->header_count; i++)
+        r = add_header(prepared, request->headers[i].name, request->headers[i].value);
+    return r;
+}
+
 /* The signature goes into the address, which says how long it is good for. */
 static int sign_address(const struct s3_place *place, const struct s3_request *request,
                         const struct s3_keys *keys, const struct s3_message *message, time_t now,
@@ -116,7 +126,8 @@ static int sign_address(const struct s3_place *place, const struct s3_request *r
         return -ENOMEM;
     free(prepared->url);
     prepared->url = url;
-    return 0;
+    drop_headers(prepared);
+    return add_headers(request, prepared);
 }
 
 static int sign_headers(const struct s3_place *place, const struct s3_request *request,
@@ -127,8 +138,8 @@ static int sign_headers(const struct s3_place *place, const struct s3_request *r
     int r = s3_sign(keys, place->region, message, now, &signature);
 
     drop_headers(prepared);
-    for (size_t i = 0; r == 0 && i < request->header_count; i++)
-        r = add_header(prepared, request->headers[i].name, request->headers[i].value);
+    if (r == 0)
+        r = add_headers(request, prepared);
     if (r == 0)
         r = add_header(prepared, "x-amz-content-sha256", prepared->payload);
     if (r == 0)

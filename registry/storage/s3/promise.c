@@ -10,6 +10,7 @@
 #include "common/digest.h"
 #include "common/monotonic.h"
 #include "common/random.h"
+#include "registry/storage/s3/collection-record.h"
 
 #define PROMISES "registryd/promises/"
 
@@ -137,28 +138,33 @@ static int find_on_day(struct s3 *s3, int64_t day, const char *key, int64_t *las
 int promise_find(struct s3 *s3, const char *key, int64_t since_s, int64_t *last_s,
                  struct error *err)
 {
-    int64_t today = day_of(storage_now(&s3->storage)), first = day_of(since_s);
+    int64_t now_s = storage_now(&s3->storage), today = day_of(now_s), first = day_of(since_s);
+    int64_t begin = day_of(collection_record_find_begin(s3->collections, now_s));
     int r = 0;
 
-    if (first < today - PROMISE_DAYS)
-        first = today - PROMISE_DAYS;
+    if (first < begin - PROMISE_DAYS)
+        first = begin - PROMISE_DAYS;
     for (int64_t day = first; r == 0 && day <= today; day++)
         r = find_on_day(s3, day, key, last_s, err);
     return r;
 }
 
+/* The time is read before the records: a collection that begins later needs none of what goes. */
 int promise_clean_up(struct s3 *s3, struct error *err)
 {
     CLEANUP(storage_list_done) struct storage_list days = {0};
-    int64_t today = day_of(storage_now(&s3->storage));
-    int r = s3_list(&s3->storage, PROMISES, NULL, SIZE_MAX, &days, err);
+    int64_t begin_s, now_s = storage_now(&s3->storage);
+    int r = collection_record_find_oldest(s3, now_s, &begin_s, err);
+
+    if (r == 0)
+        r = s3_list(&s3->storage, PROMISES, NULL, SIZE_MAX, &days, err);
 
     for (size_t i = 0; r == 0 && i < days.count; i++) {
         char prefix[sizeof(PROMISES) + DAY_SIZE];
         const char *name = days.entries[i]->name;
 
         snprintf(prefix, sizeof(prefix), PROMISES "%.20s/", name);
-        if (strtoll(name, NULL, 10) < today - PROMISE_DAYS)
+        if (strtoll(name, NULL, 10) < day_of(begin_s) - PROMISE_DAYS)
             r = s3_delete_below(s3, prefix, err);
     }
     return r;

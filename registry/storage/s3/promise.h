@@ -6,7 +6,11 @@
  * Promises: somebody was told that an object exists. A promise is an object of its own, below the day
  * on which it was made, so that old ones can be deleted without looking whether they were renewed.
  */
-enum { PROMISE_DAYS = 8 /* older ones are deleted, and count for nothing */ };
+/*
+ * Older ones count for nothing. They are deleted, unless a collection is running that began when
+ * they were not as old.
+ */
+enum { PROMISE_DAYS = 8 };
 
 /* The promises that this process has made lately. From any thread. */
 struct promises;

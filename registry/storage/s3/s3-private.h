@@ -24,6 +24,9 @@ struct s3 {
     struct s3_abilities abilities;
     struct lease *lease;
     struct promises *promises;
+    struct upload_table *uploads;
+    struct remover *remover;
+    struct collection_record *collections;
     int64_t shift_s; /* tests add it to the store's clock */
     /* Tests make objects older that were written until then. */
     int64_t older_until_s, older_by_s;
@@ -95,13 +98,22 @@ int s3_probe(struct s3 *s3, struct error *err);
 int s3_list(struct storage *storage, const char *prefix, const char *after, size_t limit,
             struct storage_list *ret, struct error *err);
 
-/* Deletes all objects below a prefix, in the order of their keys. 0 or negative. */
+int s3_list_keys(struct storage *storage, const char *prefix, const char *after, size_t limit,
+                 struct storage_list *ret, struct error *err);
+
+/* Deletes all objects below a prefix, many with each request. 0 or negative. */
 int s3_delete_below(struct s3 *s3, const char *prefix, struct error *err);
 
 /* When the newest object below a prefix was written. 0, STORAGE_NOT_FOUND or negative. */
 int s3_find_newest(struct s3 *s3, const char *prefix, int64_t *ret_s, struct error *err);
 
-/* Calls a function for each key below a prefix, in their order, until it returns not 0. */
+/* Calls a function for each page of keys below a prefix, in their order, until it returns not 0. */
+typedef int s3_page_function(void *object, const char *const *keys, size_t count,
+                             struct error *err);
+int s3_for_each_page_below(struct s3 *s3, const char *prefix, s3_page_function *each, void *object,
+                           struct error *err);
+
+/* The same for each key. */
 typedef int s3_key_function(void *object, const char *key, struct error *err);
 int s3_for_each_below(struct s3 *s3, const char *prefix, s3_key_function *each, void *object,
                       struct error *err);
@@ -119,8 +131,10 @@ int s3_remove_unused(struct storage *storage, struct storage_removal *removals, 
 /* The step STORAGE_KEEP; lease_begin() was called for the key. 0, STORAGE_NOT_FOUND or negative. */
 int s3_keep(struct s3 *s3, const char *key, struct storage_object *ret, struct error *err);
 int s3_clean_up(struct storage *storage, int64_t age_s, struct error *err);
+int s3_begin_collection(struct storage *storage, struct error *err);
+void s3_end_collection(struct storage *storage);
 
-/* --- reader.c -------------------------------------------------------------------------------- */
+/* --- get.c ----------------------------------------------------------------------------------- */
 
 int s3_get(struct storage *storage, const char *key, size_t limit, enum storage_waiting waiting,
            char **ret_bytes, size_t *ret_size, struct error *err);
@@ -130,29 +144,63 @@ int s3_get_versioned(struct s3 *s3, const char *key, size_t limit, char **ret_by
 /* The same, and when it was written. */
 int s3_get_dated(struct s3 *s3, const char *key, size_t limit, char **ret_bytes,
                  struct storage_object *ret, int64_t *ret_written_s, struct error *err);
+
+/* The request that the next function makes. Borrows the key in the bucket. */
+struct s3_request s3_whole_get(const char *full);
+
+/*
+ * A small object with its head, in one request, which may have been sent early; if the body is cut,
+ * once more from the start. A larger one is left as a stream: then *ret_bytes is NULL.
+ * ret_written_s may be NULL. 0, STORAGE_NOT_FOUND or negative.
+ */
+int s3_get_small(struct s3 *s3, const char *key, const char *full, size_t limit,
+                 struct s3_early *early, struct s3_answer *ret_stream,
+                 struct storage_object *ret_object, int64_t *ret_written_s, char **ret_bytes,
+                 struct error *err);
+
+/* --- reader.c -------------------------------------------------------------------------------- */
+
+/* Objects of up to that many bytes are read whole when they are opened. */
+enum { S3_WHOLE_MAX = 1 << 20 };
 int s3_open_reader(struct storage *storage, const char *key, enum storage_waiting waiting,
+                   struct storage_reader **ret, struct storage_object *ret_object,
+                   struct error *err);
+int s3_open_linked(struct storage *storage, const char *link, const char *key,
+                   enum storage_waiting waiting, struct storage_object *ret_link,
                    struct storage_reader **ret, struct storage_object *ret_object,
                    struct error *err);
 ssize_t s3_reader_read(struct storage_reader *reader, uint64_t offset, void *ret_data, size_t size,
                        enum storage_waiting waiting);
 void s3_reader_wait(struct storage_reader *reader);
+bool s3_reader_notify(struct storage_reader *reader, storage_ready *ready, void *object);
+ssize_t s3_reader_borrow(struct storage_reader *reader, uint64_t offset, size_t size,
+                         const void **ret_data);
 int s3_reader_get_fd(struct storage_reader *reader);
 void s3_reader_close(struct storage_reader *reader);
+
+/* --- copy-reader.c --------------------------------------------------------------------------- */
+
+int s3_open_copy(struct storage *storage, const char *key, enum storage_waiting waiting,
+                 struct storage_reader **ret, struct storage_object *ret_object, struct error *err);
 
 /* --- upload.c -------------------------------------------------------------------------------- */
 
 int s3_upload_open(struct storage *storage, const char *key, enum storage_upload_mode mode,
                    unsigned patience_ms, struct storage_upload **ret, struct error *err);
-int s3_upload_head(struct storage *storage, const char *key, uint64_t *ret_size, struct error *err);
+int s3_upload_head(struct storage *storage, const char *key, uint64_t *ret_size,
+                   int64_t *ret_started_s, struct error *err);
 int s3_upload_get_state(struct storage_upload *upload, struct storage_upload_state *ret,
                         struct error *err);
 int s3_upload_append(struct storage_upload *upload, uint64_t offset, const void *data, size_t size,
                      struct error *err);
 int s3_upload_keep(struct storage_upload *upload, struct error *err);
-ssize_t s3_upload_read(struct storage_upload *upload, uint64_t offset, void *ret_data, size_t size);
 int s3_upload_discard(struct storage_upload *upload, struct error *err);
 bool s3_upload_would_wait(const struct storage_upload *upload, size_t size);
 void s3_upload_close(struct storage_upload *upload);
+
+/* --- publish.c ------------------------------------------------------------------------------- */
+
+ssize_t s3_upload_read(struct storage_upload *upload, uint64_t offset, void *ret_data, size_t size);
 
 /* Makes the step STORAGE_PUBLISH. */
 int s3_publish(const struct storage_step *step, struct error *err);

@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/storage/s3/collection-record.h"
 #include "registry/storage/s3/lease.h"
 #include "registry/storage/s3/promise.h"
+#include "registry/storage/s3/remover.h"
+#include "registry/storage/s3/upload-table.h"
 
 enum { CHECK_MS = 3000, WRITE_PATIENCE_MS = 30000, USUAL_PART = 10 << 20, USUAL_COPY_PART = 32 << 20 };
 
@@ -19,7 +22,10 @@ static struct s3 *s3_of(struct storage *storage)
 
 static void s3_free(struct s3 *s3)
 {
+    remover_free(s3->remover);
     lease_free(s3->lease);
+    collection_record_free(s3->collections);
+    upload_table_free(s3->uploads);
     promises_free(s3->promises);
     free(s3->prefix);
     free(s3);
@@ -79,10 +85,35 @@ static bool is_remote(const struct storage *storage)
     return true;
 }
 
+static bool dates_uploads(const struct storage *storage)
+{
+    (void)storage;
+    return true;
+}
+
 static void count_cache(struct storage *storage, struct storage_cache_counters *ret)
 {
     (void)storage;
     *ret = (struct storage_cache_counters){0};
+}
+
+static void count_copies(struct storage *storage, struct storage_copy_counters *ret)
+{
+    if (s3_of(storage)->options.cache)
+        disk_cache_count(s3_of(storage)->options.cache, ret);
+    else
+        *ret = (struct storage_copy_counters){0};
+}
+
+static void count_requests(struct storage *storage, struct storage_request_counters *ret)
+{
+    s3_client_count(s3_of(storage)->client, ret);
+}
+
+static void end_at(struct storage *storage, int64_t moment_ms)
+{
+    s3_client_end_at(s3_of(storage)->client, moment_ms);
+    lease_wake(s3_of(storage)->lease); /* those who wait for it look at the moment */
 }
 
 static int head_object(struct storage *storage, const char *key, enum storage_waiting waiting,
@@ -90,6 +121,16 @@ static int head_object(struct storage *storage, const char *key, enum storage_wa
 {
     return waiting == STORAGE_MUST_NOT_WAIT ? STORAGE_WOULD_WAIT
                                             : s3_head(s3_of(storage), key, ret, err);
+}
+
+static int get_address(struct storage *storage, const char *key, const char *method,
+                       unsigned expires_s, char **ret, struct error *err)
+{
+    CLEANUP_FREE char *full = s3_full_key(s3_of(storage), key);
+    const struct s3_request request = {.method = method, .key = full, .expires_s = expires_s};
+
+    return full ? s3_client_presign(s3_of(storage)->client, &request, ret, err)
+                : error_set_oom(err);
 }
 
 static int make_step(struct s3 *s3, const struct storage_step *step, struct error *err)
@@ -179,14 +220,23 @@ static const struct storage_functions functions = {
     .now = get_time,
     .is_remote = is_remote,
     .count_cache = count_cache,
+    .count_copies = count_copies,
+    .count_requests = count_requests,
+    .end_at = end_at,
     .head = head_object,
     .get = s3_get,
     .open = s3_open_reader,
+    .open_copy = s3_open_copy,
+    .open_linked = s3_open_linked,
+    .get_address = get_address,
     .reader_read = s3_reader_read,
     .reader_wait = s3_reader_wait,
+    .reader_notify = s3_reader_notify,
+    .reader_borrow = s3_reader_borrow,
     .reader_get_fd = s3_reader_get_fd,
     .reader_close = s3_reader_close,
     .list = s3_list,
+    .list_keys = s3_list_keys,
     .write = make_steps,
     .remove = remove_keys,
     .remove_if_unchanged = s3_remove_if_unchanged,
@@ -194,8 +244,11 @@ static const struct storage_functions functions = {
     .refresh = s3_refresh,
     .used_since = s3_used_since,
     .last_use = s3_last_use,
+    .begin_collection = s3_begin_collection,
+    .end_collection = s3_end_collection,
     .remove_unused = s3_remove_unused,
     .clean_up = s3_clean_up,
+    .dates_uploads = dates_uploads,
     .upload_open = s3_upload_open,
     .upload_head = s3_upload_head,
     .upload_get_state = s3_upload_get_state,
@@ -249,7 +302,13 @@ int s3_open(const struct s3_options *options, struct storage **ret, struct error
     set_usual_sizes(&s3->options);
     s3->lease = lease_new(s3);
     s3->promises = promises_new();
-    r = !s3->lease || !s3->promises || set_prefix(s3, options->root) < 0 ? error_set_oom(err) : s3_probe(s3, err);
+    s3->uploads = upload_table_new();
+    s3->remover = remover_new(s3);
+    s3->collections = collection_record_new(s3);
+    r = s3->lease && s3->promises && s3->uploads && s3->remover && s3->collections &&
+                set_prefix(s3, options->root) == 0
+            ? s3_probe(s3, err)
+            : error_set_oom(err);
     if (r < 0) {
         s3_free(s3);
         return r;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "registry/storage/s3/client.h"
+#include "registry/storage/s3/disk-cache.h"
 #include "registry/storage/storage.h"
 
 /* The backend for buckets, as docs/storage-s3.md says. */
@@ -16,6 +17,7 @@ struct s3_options {
     size_t copy_threshold, copy_part_size;
     struct s3_pair headers[S3_OBJECT_HEADERS_MAX]; /* of requests that create objects */
     size_t header_count;
+    struct disk_cache *cache; /* borrowed, too; NULL: none */
     void (*release)(void *object); /* called when the storage was closed; may be NULL */
     void *object;
 };

@@ -4,32 +4,19 @@
  */
 #include "registry/storage/s3/transport.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/monotonic.h"
+#include "registry/storage/s3/curl-calls.h"
+#include "registry/storage/s3/easy.h"
 #include "registry/storage/s3/exchange-private.h"
-#include "registry/storage/s3/library.h"
+#include "registry/storage/s3/wiping-memory.h"
 
-enum { RECEIVE_SIZE = 64 << 10, POLL_MS = 1000 };
-
-_Static_assert(EXCHANGE_PROBLEM_SIZE >= CURL_ERROR_SIZE,
-               "libcurl writes up to CURL_ERROR_SIZE bytes");
-
-#define FUNCTIONS(use) \
-    use(global_init) use(slist_append) use(slist_free_all) use(easy_init) use(easy_cleanup) \
-        use(easy_setopt) use(easy_getinfo) use(easy_pause) use(easy_strerror) use(multi_init) \
-            use(multi_cleanup) use(multi_setopt) use(multi_add_handle) use(multi_remove_handle) \
-                use(multi_perform) use(multi_poll) use(multi_wakeup) use(multi_info_read) use(version_info)
-#define MEMBER(name) __typeof__(curl_##name) *name;
-#define SYMBOL(name) {"curl_" #name, (void **)&curl.name},
-
-static struct {
-    FUNCTIONS(MEMBER)
-} curl;
+enum { POLL_MS = 1000 };
 
 struct transport {
     struct transport_options options;
@@ -38,15 +25,28 @@ struct transport {
     pthread_mutex_t mutex;
     struct exchange *first; /* the queue */
     bool is_ending;
+    int64_t end_ms; /* of all exchanges; atomic */
+
+    /* Only the thread uses them. */
+    struct exchange *running;
+    struct exchange *news; /* whose callers are to be woken */
 };
+
+/* How long exchanges may go on. */
+static int64_t time_left_ms(const struct transport *transport)
+{
+    int64_t end_ms = __atomic_load_n(&transport->end_ms, __ATOMIC_RELAXED);
+
+    return end_ms == INT64_MAX ? INT64_MAX : end_ms - monotonic_ms();
+}
 
 /* --- the queue ------------------------------------------------------------------------------- */
 
-void transport_queue(struct exchange *exchange)
+/* With the transport's mutex held. */
+static void queue(struct exchange *exchange)
 {
     struct transport *transport = exchange->transport;
 
-    pthread_mutex_lock(&transport->mutex);
     if (!exchange->is_queued) {
         exchange->is_queued = true;
         exchange->next = transport->first;
@@ -54,140 +54,127 @@ void transport_queue(struct exchange *exchange)
     }
     /* Once the mutex is free, the thread may free the exchange, and main the transport. */
     curl.multi_wakeup(transport->multi);
+}
+
+void transport_queue(struct exchange *exchange)
+{
+    struct transport *transport = exchange->transport;
+
+    pthread_mutex_lock(&transport->mutex);
+    queue(exchange);
     pthread_mutex_unlock(&transport->mutex);
 }
 
-/* Takes the next exchange from the queue; NULL if it is empty. */
-static struct exchange *take_from_queue(struct transport *transport, bool *ret_is_ending)
+void transport_abandon(struct exchange *exchange)
+{
+    struct transport *transport = exchange->transport;
+
+    pthread_mutex_lock(&transport->mutex);
+    exchange->is_abandoned = true;
+    queue(exchange);
+    pthread_mutex_unlock(&transport->mutex);
+}
+
+struct next_exchange {
+    struct exchange *exchange; /* NULL: the queue is empty */
+    bool is_abandoned;
+    bool is_ending; /* the transport is */
+};
+
+/*
+ * Takes the next exchange from the queue. Only an exchange that was already abandoned when it was
+ * taken may be freed: one that is abandoned after that is in the queue once more.
+ */
+static struct next_exchange take_from_queue(struct transport *transport)
+{
+    struct next_exchange next = {0};
+
+    pthread_mutex_lock(&transport->mutex);
+    next.exchange = transport->first;
+    if (next.exchange) {
+        transport->first = next.exchange->next;
+        next.exchange->is_queued = false;
+        next.is_abandoned = next.exchange->is_abandoned;
+    }
+    next.is_ending = transport->is_ending;
+    pthread_mutex_unlock(&transport->mutex);
+    return next;
+}
+
+/* --- waking callers -------------------------------------------------------------------------- */
+
+void transport_note_news(struct exchange *exchange)
+{
+    struct transport *transport = exchange->transport;
+
+    if (exchange->has_news)
+        return;
+    exchange->has_news = true;
+    exchange->next_news = transport->news;
+    transport->news = exchange;
+}
+
+/* Before it is freed. */
+static void forget_news(struct exchange *exchange)
+{
+    struct exchange **place = &exchange->transport->news;
+
+    if (!exchange->has_news)
+        return;
+    while (*place != exchange)
+        place = &(*place)->next_news;
+    *place = exchange->next_news;
+}
+
+/*
+ * Once for all that libcurl has read, because each wake-up costs more than a piece of 16 KiB. A
+ * transfer is paused before its buffer is full: what libcurl has read already, it would copy to
+ * memory of its own.
+ */
+static void wake_callers(struct transport *transport)
 {
     struct exchange *exchange;
 
-    pthread_mutex_lock(&transport->mutex);
-    exchange = transport->first;
-    if (exchange) {
-        transport->first = exchange->next;
-        exchange->is_queued = false;
+    while ((exchange = transport->news)) {
+        transport->news = exchange->next_news;
+        exchange->has_news = false;
+        if (exchange_pause_if_full(exchange, EASY_STREAM_SIZE))
+            curl.easy_pause(exchange->easy, CURLPAUSE_ALL);
+        exchange_wake(exchange);
     }
-    *ret_is_ending = transport->is_ending;
-    pthread_mutex_unlock(&transport->mutex);
-    return exchange;
-}
-
-/* --- libcurl's calls ------------------------------------------------------------------------- */
-
-static size_t on_body(char *data, size_t one, size_t size, void *object)
-{
-    (void)one;
-    switch (exchange_add_bytes(object, data, size)) {
-    case EXCHANGE_TAKEN:
-        return size;
-    case EXCHANGE_FULL:
-        return CURL_WRITEFUNC_PAUSE;
-    default:
-        return 0; /* ends the transfer */
-    }
-}
-
-/* Each line of a head. A head with a status below 200 is followed by another. */
-static size_t on_header(char *line, size_t one, size_t size, void *object)
-{
-    struct exchange *exchange = object;
-    long status = 0;
-
-    (void)one;
-    if (size > 5 && memcmp(line, "HTTP/", 5) == 0)
-        exchange_forget_head(exchange);
-    else if (size > 2)
-        exchange_add_header(exchange, line, size);
-    else if (curl.easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK &&
-             status >= 200)
-        exchange_set_status(exchange, (int)status);
-    return size;
 }
 
 /* --- an exchange begins and ends ------------------------------------------------------------- */
 
-static bool set_headers(struct exchange *exchange)
+static void add_running(struct transport *transport, struct exchange *exchange)
 {
-    /* libcurl would add these; without a value they are left out. */
-    static const char *const without[] = {"Expect:", "Content-Type:", "Accept:"};
-
-    for (size_t i = 0; i < ARRAY_SIZE(without) + exchange->header_count; i++) {
-        const char *line =
-            i < ARRAY_SIZE(without) ? without[i] : exchange->headers[i - ARRAY_SIZE(without)];
-        struct curl_slist *longer = curl.slist_append(exchange->lines, line);
-
-        if (!longer)
-            return false;
-        exchange->lines = longer;
-    }
-    return curl.easy_setopt(exchange->easy, CURLOPT_HTTPHEADER, exchange->lines) == CURLE_OK;
+    exchange->next_running = transport->running;
+    exchange->running_at = &transport->running;
+    if (transport->running)
+        transport->running->running_at = &exchange->next_running;
+    transport->running = exchange;
 }
 
-static bool set_method(CURL *easy, const struct exchange *exchange)
+static void remove_running(struct exchange *exchange)
 {
-    if (strcmp(exchange->method, "HEAD") == 0)
-        return curl.easy_setopt(easy, CURLOPT_NOBODY, 1L) == CURLE_OK;
-    if (strcmp(exchange->method, "GET") == 0)
-        return curl.easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
-    if (curl.easy_setopt(easy, CURLOPT_CUSTOMREQUEST, exchange->method) != CURLE_OK)
-        return false;
-    if (!exchange->body && strcmp(exchange->method, "DELETE") == 0)
-        return true;
-    return curl.easy_setopt(easy, CURLOPT_POSTFIELDS, exchange->body ? exchange->body : "") ==
-               CURLE_OK &&
-           curl.easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)exchange->body_size) ==
-               CURLE_OK;
-}
-
-static bool set_limits(CURL *easy, const struct transport_options *options,
-                       const struct exchange *exchange)
-{
-    return curl.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_ms) ==
-               CURLE_OK &&
-           curl.easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L) == CURLE_OK &&
-           curl.easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)options->idle_s) == CURLE_OK &&
-           curl.easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)exchange->total_ms) == CURLE_OK &&
-           curl.easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_SIZE) == CURLE_OK;
-}
-
-static bool set_trust(CURL *easy, const struct transport_options *options)
-{
-    return curl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-           curl.easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
-           curl.easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
-           curl.easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, options->skips_verify ? 0L : 1L) ==
-               CURLE_OK &&
-           curl.easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, options->skips_verify ? 0L : 2L) ==
-               CURLE_OK;
-}
-
-static bool set_callbacks(CURL *easy, struct exchange *exchange)
-{
-    return curl.easy_setopt(easy, CURLOPT_PRIVATE, exchange) == CURLE_OK &&
-           curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->problem) == CURLE_OK &&
-           curl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-           curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
-           curl.easy_setopt(easy, CURLOPT_WRITEDATA, exchange) == CURLE_OK &&
-           curl.easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
-           curl.easy_setopt(easy, CURLOPT_HEADERDATA, exchange) == CURLE_OK;
+    if (!exchange->running_at)
+        return;
+    *exchange->running_at = exchange->next_running;
+    if (exchange->next_running)
+        exchange->next_running->running_at = exchange->running_at;
+    exchange->running_at = NULL;
 }
 
 static bool begin(struct transport *transport, struct exchange *exchange)
 {
-    CURL *easy = exchange->easy = curl.easy_init();
-
-    return easy && curl.easy_setopt(easy, CURLOPT_URL, exchange->url) == CURLE_OK &&
-           curl.easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK &&
-           curl.easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
-           set_headers(exchange) && set_method(easy, exchange) &&
-           set_limits(easy, &transport->options, exchange) &&
-           set_trust(easy, &transport->options) && set_callbacks(easy, exchange) &&
-           curl.multi_add_handle(transport->multi, easy) == CURLM_OK;
+    add_running(transport, exchange);
+    return easy_new(exchange, &transport->options) &&
+           curl.multi_add_handle(transport->multi, exchange->easy) == CURLM_OK;
 }
 
 static void end(struct transport *transport, struct exchange *exchange, int failure)
 {
+    remove_running(exchange);
     if (exchange->easy) {
         curl.multi_remove_handle(transport->multi, exchange->easy);
         curl.easy_cleanup(exchange->easy);
@@ -195,18 +182,27 @@ static void end(struct transport *transport, struct exchange *exchange, int fail
     curl.slist_free_all(exchange->lines);
     exchange->easy = exchange->lines = NULL;
     exchange_finish(exchange, failure);
+    transport_note_news(exchange);
+}
+
+static void end_for_shutdown(struct transport *transport, struct exchange *exchange)
+{
+    snprintf(exchange->problem, sizeof(exchange->problem), "the server is being stopped");
+    /* Otherwise libcurl would wait for a name server. */
+    if (exchange->easy)
+        curl.easy_setopt(exchange->easy, CURLOPT_QUICK_EXIT, 1L);
+    end(transport, exchange, -ESHUTDOWN);
 }
 
 /* Does what the exchange is in the queue for. */
 static void serve(struct transport *transport, struct exchange *exchange)
 {
-    bool is_abandoned, is_to_end, is_paused;
+    bool is_to_end, is_paused;
     enum exchange_state state;
 
     pthread_mutex_lock(&exchange->mutex);
     state = exchange->state;
-    is_abandoned = exchange->is_abandoned;
-    is_to_end = is_abandoned || exchange->is_cancelled;
+    is_to_end = exchange->is_cancelled;
     is_paused = exchange->is_paused;
     exchange->is_paused = false;
     if (state == EXCHANGE_QUEUED && !is_to_end)
@@ -214,12 +210,26 @@ static void serve(struct transport *transport, struct exchange *exchange)
     pthread_mutex_unlock(&exchange->mutex);
     if (is_to_end)
         end(transport, exchange, -ECANCELED);
+    else if (state == EXCHANGE_QUEUED && time_left_ms(transport) <= 0)
+        end_for_shutdown(transport, exchange);
     else if (state == EXCHANGE_QUEUED && !begin(transport, exchange))
         end(transport, exchange, -ENOMEM);
     else if (state == EXCHANGE_RUNNING && is_paused)
         curl.easy_pause(exchange->easy, CURLPAUSE_CONT);
-    if (is_abandoned)
-        exchange_free(exchange);
+}
+
+static void serve_queue(struct transport *transport, bool *ret_is_ending)
+{
+    struct next_exchange next;
+
+    while (next = take_from_queue(transport), next.exchange) {
+        serve(transport, next.exchange);
+        if (next.is_abandoned) {
+            forget_news(next.exchange);
+            exchange_free(next.exchange);
+        }
+    }
+    *ret_is_ending = next.is_ending;
 }
 
 /* --- the thread ------------------------------------------------------------------------------ */
@@ -266,21 +276,37 @@ static void end_finished(struct transport *transport)
     }
 }
 
+static enum memory_use choose_memory(const struct transport *transport)
+{
+    return transport->options.is_secret ? MEMORY_OF_SECRETS : MEMORY_USUAL;
+}
+
+/* Ends all requests once end_ms has passed. Returns how long the thread may wait. */
+static int check_time(struct transport *transport)
+{
+    int64_t left_ms = time_left_ms(transport);
+
+    while (left_ms <= 0 && transport->running)
+        end_for_shutdown(transport, transport->running);
+    return left_ms > 0 && left_ms < POLL_MS ? (int)left_ms : POLL_MS;
+}
+
 static void *run(void *object)
 {
     struct transport *transport = object;
     bool is_ending = false;
 
+    wiping_memory_set(choose_memory(transport));
     while (!is_ending) {
-        struct exchange *exchange;
-        int running;
+        int running, wait_ms;
 
-        while ((exchange = take_from_queue(transport, &is_ending)))
-            serve(transport, exchange);
+        serve_queue(transport, &is_ending);
         curl.multi_perform(transport->multi, &running);
         end_finished(transport);
+        wait_ms = check_time(transport);
+        wake_callers(transport);
         if (!is_ending)
-            curl.multi_poll(transport->multi, NULL, 0, POLL_MS, NULL);
+            curl.multi_poll(transport->multi, NULL, 0, wait_ms, NULL);
     }
     return NULL;
 }
@@ -300,30 +326,6 @@ static int start_thread(struct transport *transport)
 }
 
 /* --- for callers ----------------------------------------------------------------------------- */
-
-int transport_load(struct error *err)
-{
-    static const char *const files[] = {"libcurl-gnutls.so.4", "libcurl.so.4", NULL};
-    static const struct library_symbol symbols[] = {FUNCTIONS(SYMBOL)};
-    static bool is_loaded;
-    int r;
-
-    if (is_loaded)
-        return 0;
-    r = library_load(files, "libcurl (package libcurl3-gnutls or libcurl3t64-gnutls)", symbols,
-                     ARRAY_SIZE(symbols), err);
-    if (r == 0 && curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return error_set_oom(err);
-    is_loaded = r == 0;
-    return r;
-}
-
-const char *transport_get_authorities(void)
-{
-    const curl_version_info_data *data = curl.version_info(CURLVERSION_NOW);
-
-    return data->age >= CURLVERSION_SEVENTH ? data->cainfo : NULL;
-}
 
 static bool set_connections(const struct transport *transport)
 {
@@ -345,6 +347,7 @@ int transport_new(const struct transport_options *options, struct transport **re
     if (!transport)
         return error_set_oom(err);
     transport->options = *options;
+    transport->end_ms = INT64_MAX;
     pthread_mutex_init(&transport->mutex, NULL);
     transport->multi = curl.multi_init();
     if (!transport->multi || !set_connections(transport) || start_thread(transport) < 0) {
@@ -358,8 +361,16 @@ int transport_new(const struct transport_options *options, struct transport **re
     return 0;
 }
 
+void transport_end_at(struct transport *transport, int64_t moment_ms)
+{
+    __atomic_store_n(&transport->end_ms, moment_ms, __ATOMIC_RELAXED);
+    curl.multi_wakeup(transport->multi);
+}
+
 void transport_free(struct transport *transport)
 {
+    enum memory_use before;
+
     if (!transport)
         return;
     pthread_mutex_lock(&transport->mutex);
@@ -367,7 +378,9 @@ void transport_free(struct transport *transport)
     curl.multi_wakeup(transport->multi);
     pthread_mutex_unlock(&transport->mutex);
     pthread_join(transport->thread, NULL);
+    before = wiping_memory_set(choose_memory(transport));
     curl.multi_cleanup(transport->multi);
+    wiping_memory_set(before);
     pthread_mutex_destroy(&transport->mutex);
     free(transport);
 }

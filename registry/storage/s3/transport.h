@@ -11,7 +11,7 @@
 /*
  * HTTP/1.1 requests by libcurl, which runs on one thread of its own with connections that are kept.
  * It knows nothing of S3. An exchange is one request with its answer. The bytes of the answer go
- * through a buffer of TRANSPORT_WINDOW bytes; if it is full, nothing more is read from the
+ * through a buffer of at most TRANSPORT_WINDOW bytes; if it is full, nothing more is read from the
  * connection, so a slow reader costs no more memory.
  *
  * Functions may be called from any thread; an exchange belongs to one thread at a time. Proxies of
@@ -20,13 +20,14 @@
 struct transport;
 struct exchange;
 
-enum { TRANSPORT_WINDOW = 256 << 10, TRANSPORT_HEAD_MAX = 16 << 10 };
+enum { TRANSPORT_WINDOW = 512 << 10, TRANSPORT_HEAD_MAX = 16 << 10 };
 
 struct transport_options {
     unsigned connections; /* open at once, at most; further exchanges wait */
     bool skips_verify;    /* certificates of the server are not checked */
     unsigned connect_ms;  /* to open a connection, TLS included */
     unsigned idle_s;      /* the longest time without a byte in either direction */
+    bool is_secret;       /* for secrets: the thread wipes libcurl's memory */
 };
 
 /* Borrowed until exchange_start() returns, and the body until exchange_close() returns. */
@@ -38,6 +39,7 @@ struct transport_request {
     const void *body; /* NULL: none */
     size_t body_size;
     unsigned total_ms; /* for all of the exchange; 0: as long as bytes move */
+    bool is_secret;    /* the copies of headers and answer are wiped */
 };
 
 /* Loads libcurl, which transport_new() does, too. Not while another thread does. 0 or negative. */
@@ -50,6 +52,12 @@ const char *transport_get_authorities(void);
  * negative. */
 int transport_new(const struct transport_options *options, struct transport **ret,
                   struct error *err) MUST_USE;
+
+/*
+ * Ends all exchanges at that moment of monotonic_ms(), and later ones at once: they fail with
+ * -ESHUTDOWN.
+ */
+void transport_end_at(struct transport *transport, int64_t moment_ms);
 
 /* After all of its exchanges were closed; takes NULL. */
 void transport_free(struct transport *transport);
@@ -77,6 +85,19 @@ ssize_t exchange_try(struct exchange *exchange, void *ret_data, size_t size);
 
 /* Waits until exchange_try() answers something else than -EAGAIN. */
 void exchange_await(struct exchange *exchange);
+
+/*
+ * The same without waiting: calls ready(object) once, here or on the transport's thread. It must
+ * not use the exchange, which must not be closed before.
+ */
+typedef void exchange_ready(void *object);
+void exchange_notify(struct exchange *exchange, exchange_ready *ready, void *object);
+
+/*
+ * Like exchange_try(), but without copying: drops skip bytes, at most those that were borrowed
+ * before, and lends the next ones, which are valid until the next call.
+ */
+ssize_t exchange_borrow(struct exchange *exchange, size_t skip, const void **ret_data);
 
 /* Ends the exchange, wherever it is. Waits for the transport's thread only if the request has a
  * body. Takes NULL. */

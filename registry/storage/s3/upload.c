@@ -1,102 +1,90 @@
 /*
  * Uploads. Bytes gather in a buffer; a full one becomes a part of a multipart upload. When the
- * upload is closed, what is left becomes an object beside it, the tail, and the state says how far
- * all of it goes. Until then the bytes are in this process only.
+ * upload is kept, what is left becomes the tail, in the state object if it is short, and the state
+ * says how far all of it goes. Until then the bytes are in this process only.
+ *
+ * A new upload has no state object before it is kept: only this process knows it. Keeping also
+ * gives the claim back, and the next use takes it again by compare-and-swap. So an upload of one
+ * request needs no state at all, and a short one a write for each request.
  */
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/monotonic.h"
 #include "registry/storage/s3/multipart.h"
-#include "registry/storage/s3/session.h"
+#include "registry/storage/s3/remover.h"
+#include "registry/storage/s3/upload-private.h"
+#include "registry/storage/s3/upload-table.h"
 
-enum { TAIL_MAX = 1 << 30, FIRST_CAPACITY = 64 << 10, LOOK_MS = 50, NAME_SIZE = 32 };
+enum { TAIL_MAX = 1 << 30, FIRST_CAPACITY = 64 << 10, LOOK_MS = 50, NAME_SIZE = 48 };
 
-struct s3_upload {
-    struct storage_upload upload;
-    struct s3 *s3;
-    char *key;
-    struct session session; /* of the state object; base and parts grow before it is written */
-    char me[RANDOM_UUID_SIZE];
-    char *buffer; /* the bytes after the parts */
-    size_t count, capacity;
-    size_t kept;  /* of them, in the tail object */
-    bool is_over; /* published or discarded */
-    struct storage_reader *reader; /* of the sealed parts; NULL until they are read */
-};
-
-static struct s3_upload *upload_of(struct storage_upload *upload)
-{
-    return (struct s3_upload *)upload;
-}
-
-static int64_t now_of(struct s3_upload *upload)
+static int64_t now_of(const struct s3_upload *upload)
 {
     return storage_now(&upload->s3->storage);
 }
 
-/* --- the claim ------------------------------------------------------------------------------- */
+/* --- the state ------------------------------------------------------------------------------- */
 
-static int write_session(struct s3_upload *upload, bool is_new, struct error *err)
+/* Free with free(). NULL if memory is out. */
+static char *tail_key(const struct s3_upload *upload, const char *tail_name)
 {
-    upload->session.until_s = now_of(upload) + S3_LEASE_S;
-    memcpy(upload->session.holder, upload->me, sizeof(upload->me));
-    return session_write(upload->s3, upload->key, &upload->session, is_new, err);
+    char name[NAME_SIZE] = "tail-";
+
+    memcpy(name + strlen("tail-"), tail_name, strlen(tail_name) + 1);
+    return session_key(upload->key, name);
 }
 
-/* Makes sure that the claim holds for a while. 0, STORAGE_CLAIM_LOST or negative. */
-static int renew(struct s3_upload *upload, struct error *err)
+/* Best effort: what stays is removed with the rest of the upload. */
+static void forget_tail(struct s3_upload *upload, const char *name)
 {
-    struct session on_disk;
+    CLEANUP_FREE char *key = *name ? tail_key(upload, name) : NULL;
+
+    if (key)
+        (void)!remover_add(upload->s3->remover, key);
+}
+
+/* The state object names another tail now, or none. */
+static void note_stored_tail(struct s3_upload *upload)
+{
+    if (strcmp(upload->stored_tail, upload->session.tail_name) == 0)
+        return;
+    forget_tail(upload, upload->stored_tail);
+    memcpy(upload->stored_tail, upload->session.tail_name, sizeof(upload->stored_tail));
+}
+
+enum claiming { GIVES_CLAIM_BACK, CLAIMS };
+
+/* Writes the state as it is now, with the bytes of the tail. 0, STORAGE_CLAIM_LOST or negative. */
+static int write_state(struct s3_upload *upload, enum claiming claiming, struct error *err)
+{
+    struct session *session = &upload->session;
     int r;
 
-    if (upload->is_over)
+    session->tail = upload->kept;
+    session->until_s = claiming == CLAIMS ? now_of(upload) + S3_LEASE_S : 0;
+    memcpy(session->holder, claiming == CLAIMS ? upload->me : "",
+           claiming == CLAIMS ? sizeof(upload->me) : 1);
+    r = session_write(upload->s3, upload->key, session, upload->buffer, err);
+    upload->is_claimed = r == 0 && claiming == CLAIMS;
+    if (r == 0)
+        note_stored_tail(upload);
+    return r == STORAGE_CONFLICT ? STORAGE_CLAIM_LOST : r;
+}
+
+int s3_upload_note(struct s3_upload *upload, struct error *err)
+{
+    return write_state(upload, CLAIMS, err);
+}
+
+int s3_upload_claim(struct s3_upload *upload, struct error *err)
+{
+    if (upload->phase != UPLOAD_OPEN)
         return STORAGE_CLAIM_LOST;
-    if (upload->session.until_s - now_of(upload) > S3_LEASE_S / 2)
+    if (upload->is_claimed && upload->session.until_s - now_of(upload) > S3_LEASE_S / 2)
         return 0;
-    /* The parts since the last state count once they are kept, not by a renewal. */
-    r = session_read(upload->s3, upload->key, &on_disk, err);
-    if (r != 0)
-        return r < 0 ? r : STORAGE_CLAIM_LOST;
-    if (strcmp(on_disk.holder, upload->me) != 0)
-        return STORAGE_CLAIM_LOST;
-    on_disk.until_s = now_of(upload) + S3_LEASE_S;
-    r = session_write(upload->s3, upload->key, &on_disk, false, err);
-    if (r != 0)
-        return r < 0 ? r : STORAGE_CLAIM_LOST;
-    upload->session.until_s = on_disk.until_s;
-    upload->session.version = on_disk.version;
-    return 0;
-}
-
-/* Claims the state that was read. 0, STORAGE_WOULD_WAIT if somebody holds it, STORAGE_CONFLICT or
- * negative. */
-static int take_over(struct s3_upload *upload, struct error *err)
-{
-    if (*upload->session.holder && upload->session.until_s + S3_DRIFT_S > now_of(upload))
-        return STORAGE_WOULD_WAIT;
-    return write_session(upload, false, err);
-}
-
-static int claim_existing(struct s3_upload *upload, unsigned patience_ms, struct error *err)
-{
-    int64_t end_ms = monotonic_ms() + patience_ms;
-
-    for (;;) {
-        int r = session_read(upload->s3, upload->key, &upload->session, err);
-
-        if (r == 0)
-            r = take_over(upload, err);
-        if (r != STORAGE_WOULD_WAIT && r != STORAGE_CONFLICT)
-            return r;
-        if (monotonic_ms() >= end_ms)
-            return STORAGE_WOULD_WAIT;
-        usleep(LOOK_MS * 1000);
-    }
+    return write_state(upload, CLAIMS, err);
 }
 
 /* --- the buffer ------------------------------------------------------------------------------ */
@@ -132,77 +120,94 @@ static int make_room(struct s3_upload *upload, size_t size, struct error *err)
     return 0;
 }
 
-static char *tail_key(const struct s3_upload *upload)
+static int load_tail_object(struct s3_upload *upload, size_t wanted, struct error *err)
 {
-    char name[NAME_SIZE];
-
-    snprintf(name, sizeof(name), "tail-%020" PRIu64, upload->session.base);
-    return session_key(upload->key, name);
-}
-
-/* The tail may be longer than the state says, after a crash: the rest was never acknowledged. */
-static int load_tail(struct s3_upload *upload, struct error *err)
-{
-    CLEANUP_FREE char *key = tail_key(upload), *bytes = NULL;
-    size_t size, wanted = (size_t)upload->session.tail;
+    CLEANUP_FREE char *key = tail_key(upload, upload->session.tail_name), *bytes = NULL;
+    size_t size;
     int r;
 
-    if (wanted == 0)
-        return 0;
     if (!key)
         return error_set_oom(err);
-    r = wanted <= TAIL_MAX ? make_room(upload, wanted, err) : STORAGE_NOT_FOUND;
-    if (r == 0)
-        r = storage_get(&upload->s3->storage, key, TAIL_MAX, STORAGE_MAY_WAIT, &bytes, &size, err);
+    r = storage_get(&upload->s3->storage, key, TAIL_MAX, STORAGE_MAY_WAIT, &bytes, &size, err);
     if (r < 0)
         return r;
-    if (r > 0 || size < wanted)
+    if (r > 0 || size != wanted)
         return error_set(err, EIO, "%s is incomplete", key);
-    memcpy(upload->buffer, bytes, wanted);
-    upload->count = upload->kept = wanted;
+    memcpy(upload->buffer, bytes, size);
     return 0;
 }
 
-/* Makes the buffer a part. 0 or negative. */
-static int send_part(struct s3_upload *upload, struct error *err)
+/* Fills the buffer. inside: the bytes that were in the state object. */
+static int load_tail(struct s3_upload *upload, const char *inside, struct error *err)
+{
+    size_t size = (size_t)upload->session.tail;
+    int r;
+
+    if (size == 0)
+        return 0;
+    if (upload->session.tail > TAIL_MAX)
+        return error_set(err, EIO, "the tail of %s is too large", upload->key);
+    r = make_room(upload, size, err);
+    if (r == 0 && *upload->session.tail_name)
+        r = load_tail_object(upload, size, err);
+    else if (r == 0)
+        memcpy(upload->buffer, inside, size);
+    if (r == 0)
+        upload->count = upload->kept = size;
+    return r;
+}
+
+/* --- keeping --------------------------------------------------------------------------------- */
+
+/* Puts the buffer beside the state, under a new name: the state decides which tail counts. */
+static int put_tail(struct s3_upload *upload, char ret_name[RANDOM_UUID_SIZE], struct error *err)
+{
+    CLEANUP_FREE char *key = NULL;
+    struct storage_step step = {
+        .kind = STORAGE_PUT, .data = upload->buffer, .size = upload->count};
+
+    random_uuid(ret_name);
+    key = tail_key(upload, ret_name);
+    step.key = key;
+    return key ? s3_put(upload->s3, &step, err) : error_set_oom(err);
+}
+
+/* Writes the state with a tail that has all of the buffer. 0, STORAGE_CLAIM_LOST or negative. */
+static int keep_buffer(struct s3_upload *upload, struct error *err)
 {
     struct session *session = &upload->session;
-    int r = 0;
+    char before[RANDOM_UUID_SIZE], name[RANDOM_UUID_SIZE] = "";
+    size_t kept = upload->kept;
+    int r = upload->count > SESSION_INSIDE_MAX ? put_tail(upload, name, err) : 0;
 
-    if (!*session->id)
-        r = multipart_start(upload->s3, upload->key, session->id, err);
-    if (r == 0)
-        r = multipart_put(upload->s3, upload->key, session->id, session->parts + 1, upload->buffer,
-                          upload->count, err);
     if (r < 0)
         return r;
-    session->parts++;
-    session->base += upload->count;
-    session->tail = 0;
-    upload->count = upload->kept = 0;
-    return 0;
+    memcpy(before, session->tail_name, sizeof(before));
+    memcpy(session->tail_name, name, sizeof(name));
+    upload->kept = upload->count;
+    r = write_state(upload, GIVES_CLAIM_BACK, err);
+    if (r != 0) {
+        forget_tail(upload, name);
+        memcpy(session->tail_name, before, sizeof(before));
+        upload->kept = kept;
+    }
+    return r;
 }
 
 int s3_upload_keep(struct storage_upload *base, struct error *err)
 {
     struct s3_upload *upload = upload_of(base);
-    CLEANUP_FREE char *key = tail_key(upload);
-    struct storage_step step = {
-        .kind = STORAGE_PUT, .key = key, .data = upload->buffer, .size = upload->count};
-    int r = 0;
 
-    if (!key)
-        return error_set_oom(err);
+    if (upload->phase != UPLOAD_OPEN)
+        return STORAGE_CLAIM_LOST;
     if (upload->count > upload->kept)
-        r = s3_put(upload->s3, &step, err);
-    if (r != 0)
-        return r;
-    upload->kept = upload->session.tail = upload->count;
-    r = write_session(upload, false, err);
-    return r == STORAGE_CONFLICT ? STORAGE_CLAIM_LOST : r;
+        return keep_buffer(upload, err);
+    if (upload->session.is_stored && !upload->is_claimed)
+        return 0;
+    return write_state(upload, GIVES_CLAIM_BACK, err);
 }
 
-/* --- the functions of an upload -------------------------------------------------------------- */
+/* --- opening --------------------------------------------------------------------------------- */
 
 static int upload_new(struct s3 *s3, const char *key, struct s3_upload **ret)
 {
@@ -214,6 +219,8 @@ static int upload_new(struct s3 *s3, const char *key, struct s3_upload **ret)
     upload->s3 = s3;
     upload->key = strdup(key);
     random_uuid(upload->me);
+    random_uuid(upload->session.stamp);
+    upload->session.started_s = storage_now(&s3->storage);
     if (!upload->key) {
         free(upload);
         return -ENOMEM;
@@ -230,6 +237,91 @@ static void upload_free(struct s3_upload *upload)
     free(upload);
 }
 
+/* Claims the state that is in memory. 0, STORAGE_CLAIM_LOST or negative. */
+static int claim_loaded(struct s3_upload *upload, const char *tail, struct error *err)
+{
+    bool is_inside = !*upload->session.tail_name;
+    int r = is_inside ? load_tail(upload, tail, err) : 0;
+
+    upload->kept = (size_t)upload->session.tail;
+    memcpy(upload->stored_tail, upload->session.tail_name, sizeof(upload->stored_tail));
+    if (r == 0)
+        r = write_state(upload, CLAIMS, err);
+    return r == 0 && !is_inside ? load_tail(upload, NULL, err) : r;
+}
+
+/* Reads the state and claims it. 0, STORAGE_WOULD_WAIT if somebody holds it, STORAGE_CLAIM_LOST if
+ * somebody was faster, STORAGE_NOT_FOUND or negative. */
+static int read_and_claim(struct s3_upload *upload, struct error *err)
+{
+    CLEANUP_FREE char *tail = NULL;
+    struct session *session = &upload->session;
+    int r = session_read(upload->s3, upload->key, session, &tail, err);
+
+    if (r != 0)
+        return r;
+    if (*session->holder && session->until_s + S3_DRIFT_S > now_of(upload))
+        return STORAGE_WOULD_WAIT;
+    return claim_loaded(upload, tail, err);
+}
+
+/* The same for an upload that is in the table, unless another server has continued it. */
+static int claim_known(struct s3_upload *upload, const char *tail, struct error *err)
+{
+    int r = claim_loaded(upload, tail, err);
+
+    return r == STORAGE_CLAIM_LOST ? read_and_claim(upload, err) : r;
+}
+
+/* One try. Outcomes as of read_and_claim(). */
+static int try_to_open(struct s3_upload *upload, struct error *err)
+{
+    struct upload_table *table = upload->s3->uploads;
+    CLEANUP_FREE char *state = session_key(upload->key, "state"), *tail = NULL;
+    bool is_known = false;
+    int r = state ? upload_table_open(table, upload->key, &is_known, &upload->session, &tail)
+                  : -ENOMEM;
+
+    if (r != 0)
+        return r < 0 ? error_set_oom(err) : r;
+    if (remover_has(upload->s3->remover, state))
+        r = STORAGE_NOT_FOUND;
+    else
+        r = is_known ? claim_known(upload, tail, err) : read_and_claim(upload, err);
+    if (r != 0)
+        upload_table_close(table, upload->key, NULL, NULL);
+    return r;
+}
+
+static int open_existing(struct s3_upload *upload, unsigned patience_ms, struct error *err)
+{
+    int64_t end_ms = monotonic_ms() + patience_ms;
+
+    for (;;) {
+        int r = try_to_open(upload, err);
+
+        if (r != STORAGE_WOULD_WAIT && r != STORAGE_CLAIM_LOST)
+            return r;
+        if (monotonic_ms() >= end_ms)
+            return STORAGE_WOULD_WAIT;
+        usleep(LOOK_MS * 1000);
+    }
+}
+
+/* Nobody else knows the upload before it is kept. */
+static int open_new(struct s3_upload *upload, struct error *err)
+{
+    CLEANUP_FREE char *tail = NULL;
+    bool is_known = false;
+    int r = upload_table_open(upload->s3->uploads, upload->key, &is_known, &upload->session, &tail);
+
+    if (r == 0 && is_known)
+        upload_table_close(upload->s3->uploads, upload->key, &upload->session, tail);
+    if (r < 0)
+        return error_set_oom(err);
+    return r > 0 || is_known ? STORAGE_CONFLICT : 0;
+}
+
 int s3_upload_open(struct storage *storage, const char *key, enum storage_upload_mode mode,
                    unsigned patience_ms, struct storage_upload **ret, struct error *err)
 {
@@ -238,14 +330,8 @@ int s3_upload_open(struct storage *storage, const char *key, enum storage_upload
 
     if (upload_new((struct s3 *)storage, key, &upload) < 0)
         return error_set_oom(err);
-    if (mode == STORAGE_UPLOAD_NEW) {
-        random_uuid(upload->session.stamp);
-        r = write_session(upload, true, err);
-    } else {
-        r = claim_existing(upload, patience_ms, err);
-        if (r == 0)
-            r = load_tail(upload, err);
-    }
+    r = mode == STORAGE_UPLOAD_NEW ? open_new(upload, err)
+                                   : open_existing(upload, patience_ms, err);
     if (r != 0) {
         upload_free(upload);
         return r;
@@ -254,15 +340,27 @@ int s3_upload_open(struct storage *storage, const char *key, enum storage_upload
     return 0;
 }
 
-int s3_upload_head(struct storage *storage, const char *key, uint64_t *ret_size, struct error *err)
+int s3_upload_head(struct storage *storage, const char *key, uint64_t *ret_size,
+                   int64_t *ret_started_s, struct error *err)
 {
+    struct s3 *s3 = (struct s3 *)storage;
+    CLEANUP_FREE char *state = session_key(key, "state"), *tail = NULL;
     struct session session;
-    int r = session_read((struct s3 *)storage, key, &session, err);
+    int r;
 
-    if (r == 0)
-        *ret_size = session.base + session.tail;
-    return r;
+    if (!state)
+        return error_set_oom(err);
+    if (remover_has(s3->remover, state))
+        return STORAGE_NOT_FOUND;
+    r = session_read(s3, key, &session, &tail, err);
+    if (r != 0)
+        return r;
+    *ret_size = session.base + session.tail;
+    *ret_started_s = session.started_s;
+    return 0;
 }
+
+/* --- the functions of an upload -------------------------------------------------------------- */
 
 int s3_upload_get_state(struct storage_upload *base, struct storage_upload_state *ret,
                         struct error *err)
@@ -275,107 +373,111 @@ int s3_upload_get_state(struct storage_upload *base, struct storage_upload_state
     return 0;
 }
 
+/* Whether the state object must be written before bytes are taken. */
+static bool needs_claim(const struct s3_upload *upload)
+{
+    if (!upload->is_claimed)
+        return upload->session.is_stored;
+    return upload->session.until_s - now_of(upload) <= S3_LEASE_S / 2 + S3_DRIFT_S;
+}
+
 /* A part that is full must be sent first; a lease that ends soon must be renewed. */
 bool s3_upload_would_wait(const struct storage_upload *base, size_t size)
 {
     const struct s3_upload *upload = (const struct s3_upload *)base;
-    int64_t rest_s = upload->session.until_s - storage_now(&upload->s3->storage);
 
-    return upload->is_over || upload->session.is_sealed || size > room_in_part(upload) ||
-           rest_s <= S3_LEASE_S / 2 + S3_DRIFT_S;
+    return upload->phase != UPLOAD_OPEN || upload->session.is_sealed ||
+           size > room_in_part(upload) || needs_claim(upload);
+}
+
+int s3_upload_send_part(struct s3_upload *upload, struct error *err)
+{
+    struct session *session = &upload->session;
+    char etag[S3_ETAG_SIZE + 2];
+    bool is_first = !*session->id;
+    int r = is_first ? multipart_start(upload->s3, upload->key, session->id, err) : 0;
+
+    if (r == 0)
+        r = is_first ? write_state(upload, CLAIMS, err) : s3_upload_claim(upload, err);
+    if (r == 0)
+        r = multipart_put(upload->s3, upload->key, session->id, session->parts + 1, upload->buffer,
+                          upload->count, etag, err);
+    if (r != 0)
+        return r;
+    session_add_part(session, etag, upload->count);
+    upload->count = upload->kept = 0;
+    return 0;
 }
 
 /* Takes all of data, or fails with the upload as it was: sent parts are only bytes of before. */
-int s3_upload_append(struct storage_upload *base, uint64_t offset, const void *data, size_t size,
-                     struct error *err)
+static int take_bytes(struct s3_upload *upload, const char *data, size_t size, struct error *err)
 {
-    struct s3_upload *upload = upload_of(base);
-    const char *bytes = data;
     size_t count = upload->count;
     uint64_t parts_end = upload->session.base;
-    int r = renew(upload, err);
+    int r = 0;
 
-    if (r != 0)
-        return r;
-    if (offset != upload->session.base + upload->count)
-        return STORAGE_WRONG_OFFSET;
-    if (upload->session.is_sealed)
-        return error_set(err, EIO, "%s was read again, and takes no more bytes", upload->key);
     while (r == 0 && size > 0) {
         size_t n = room_in_part(upload);
 
         if (n == 0) {
-            r = send_part(upload, err);
+            r = s3_upload_send_part(upload, err);
             continue;
         }
         n = n < size ? n : size;
         r = make_room(upload, n, err);
         if (r < 0)
             break;
-        memcpy(upload->buffer + upload->count, bytes, n);
+        memcpy(upload->buffer + upload->count, data, n);
         upload->count += n;
-        bytes += n;
+        data += n;
         size -= n;
-        random_uuid(upload->session.stamp);
     }
-    if (r < 0 && upload->session.base == parts_end)
+    if (r != 0 && upload->session.base == parts_end)
         upload->count = count;
     return r;
 }
 
-/* Makes one object of the parts, at the key of the upload: parts cannot be read. */
-static int seal(struct s3_upload *upload, struct error *err)
-{
-    int r = upload->count > 0 ? send_part(upload, err) : 0;
-
-    if (r == 0)
-        r = multipart_complete(upload->s3, upload->key, upload->session.id, upload->session.parts,
-                               upload->session.base, err);
-    if (r < 0)
-        return r;
-    upload->session.is_sealed = true;
-    r = write_session(upload, false, err);
-    return r > 0 ? error_set(err, ESTALE, "the claim on %s is lost", upload->key) : r;
-}
-
-/* 0, STORAGE_NOT_FOUND or negative. */
-static int open_parts(struct s3_upload *upload)
-{
-    struct storage_object object;
-    int r = upload->session.is_sealed ? 0 : seal(upload, NULL);
-
-    return r == 0 ? storage_open(&upload->s3->storage, upload->key, STORAGE_MAY_WAIT,
-                                 &upload->reader, &object, NULL)
-                  : r;
-}
-
-ssize_t s3_upload_read(struct storage_upload *base, uint64_t offset, void *ret_data, size_t size)
+int s3_upload_append(struct storage_upload *base, uint64_t offset, const void *data, size_t size,
+                     struct error *err)
 {
     struct s3_upload *upload = upload_of(base);
-    uint64_t in_buffer = upload->session.base;
-    int r;
+    int r = upload->phase != UPLOAD_OPEN ? STORAGE_CLAIM_LOST : 0;
 
-    if (offset >= in_buffer) {
-        size_t rest = offset - in_buffer < upload->count ? upload->count - (offset - in_buffer) : 0;
-        size_t n = size < rest ? size : rest;
-
-        memcpy(ret_data, upload->buffer + (offset - in_buffer), n);
-        return (ssize_t)n;
-    }
-    r = upload->reader ? 0 : open_parts(upload);
-    if (r == 0)
-        r = renew(upload, NULL); /* reading a large upload takes longer than a lease */
+    if (r == 0 && needs_claim(upload))
+        r = s3_upload_claim(upload, err);
     if (r != 0)
-        return r < 0 ? r : -ESTALE;
-    return storage_reader_read(upload->reader, offset, ret_data, size);
+        return r;
+    if (offset != upload->session.base + upload->count)
+        return STORAGE_WRONG_OFFSET;
+    if (upload->session.is_sealed)
+        return error_set(err, EIO, "%s was read again, and takes no more bytes", upload->key);
+    r = take_bytes(upload, data, size, err);
+    if (r == 0 && size > 0)
+        random_uuid(upload->session.stamp);
+    return r;
+}
+
+/* After it was published, the state object alone can be removed later. */
+static int remove_session(struct s3_upload *upload, struct error *err)
+{
+    CLEANUP_FREE char *state = session_key(upload->key, "state");
+
+    if (upload->phase == UPLOAD_PUBLISHED && session_is_single(&upload->session)) {
+        if (!upload->session.is_stored)
+            return 0;
+        if (state && remover_add(upload->s3->remover, state) == 0)
+            return 0;
+    }
+    return session_remove(upload->s3, upload->key, &upload->session, err);
 }
 
 int s3_upload_discard(struct storage_upload *base, struct error *err)
 {
     struct s3_upload *upload = upload_of(base);
-    int r = upload->is_over ? 0 : session_remove(upload->s3, upload->key, &upload->session, err);
+    int r = upload->phase == UPLOAD_OVER ? 0 : remove_session(upload, err);
 
-    upload->is_over = upload->is_over || r == 0;
+    if (r == 0)
+        upload->phase = UPLOAD_OVER;
     return r;
 }
 
@@ -384,53 +486,13 @@ void s3_upload_close(struct storage_upload *base)
 {
     struct s3_upload *upload = upload_of(base);
     struct error ignored;
+    int r = -ESTALE;
 
-    if (!upload->is_over && s3_upload_keep(base, &ignored) == 0) {
-        upload->session.holder[0] = '\0';
-        (void)!session_write(upload->s3, upload->key, &upload->session, false, &ignored);
-    }
+    if (upload->phase == UPLOAD_PUBLISHED)
+        (void)!s3_upload_discard(base, &ignored);
+    if (upload->phase == UPLOAD_OPEN)
+        r = s3_upload_keep(base, &ignored);
+    upload_table_close(upload->s3->uploads, upload->key, r == 0 ? &upload->session : NULL,
+                       upload->buffer);
     upload_free(upload);
-}
-
-/* --- publishing ------------------------------------------------------------------------------ */
-
-static int publish_small(struct s3_upload *upload, const char *key, struct error *err)
-{
-    const struct storage_step step = {.kind = STORAGE_PUT,
-                                      .key = key,
-                                      .data = upload->buffer,
-                                      .size = upload->count,
-                                      .condition = STORAGE_IF_ABSENT};
-
-    return s3_put(upload->s3, &step, err);
-}
-
-static int publish_large(struct s3_upload *upload, const char *key, struct error *err)
-{
-    struct storage_object object;
-    int r = s3_head(upload->s3, key, &object, err);
-
-    if (r != STORAGE_NOT_FOUND)
-        return r < 0 ? r : STORAGE_CONFLICT;
-    if (!upload->session.is_sealed)
-        r = seal(upload, err);
-    else
-        r = 0;
-    return r == 0 ? multipart_copy(upload->s3, upload->key, upload->session.base, key, err) : r;
-}
-
-int s3_publish(const struct storage_step *step, struct error *err)
-{
-    struct s3_upload *upload = upload_of(step->upload);
-    struct error ignored;
-    int r = renew(upload, err);
-
-    if (r == 0)
-        r = upload->session.parts == 0 ? publish_small(upload, step->key, err)
-                                       : publish_large(upload, step->key, err);
-    if (r != 0)
-        return r;
-    upload->is_over = true;
-    (void)!session_remove(upload->s3, upload->key, &upload->session, &ignored);
-    return 0;
 }

@@ -7,11 +7,12 @@
 #include <string.h>
 
 #include "registry/storage/s3/library.h"
+#include "registry/storage/s3/wiping-memory.h"
 
 enum { PATH_SIZE = 512 };
 
 #define FUNCTIONS(use) \
-    use(ParserCreate) use(ParserFree) use(SetUserData) use(SetElementHandler) \
+    use(ParserCreate_MM) use(ParserFree) use(SetUserData) use(SetElementHandler) \
         use(SetCharacterDataHandler) use(SetStartDoctypeDeclHandler) use(Parse) use(StopParser) \
             use(GetErrorCode) use(ErrorString)
 #define MEMBER(name) __typeof__(XML_##name) *name;
@@ -44,6 +45,7 @@ int xml_load(struct error *err)
     return library_load(files, "libexpat (package libexpat1)", symbols, ARRAY_SIZE(symbols), err);
 }
 
+/* libexpat may still call handlers afterwards: the one for the end of an empty element. */
 static void stop(struct reading *reading, int result, const char *problem)
 {
     reading->result = result;
@@ -57,6 +59,8 @@ static void XMLCALL on_start(void *object, const char *name, const char **attrib
     size_t size = strlen(name);
 
     (void)attributes;
+    if (reading->result < 0)
+        return;
     if (reading->depth == XML_DEPTH_MAX || reading->path_size + size + 2 > PATH_SIZE) {
         stop(reading, -EBADMSG, "too many levels");
         return;
@@ -72,6 +76,8 @@ static void XMLCALL on_text(void *object, const char *text, int size)
 {
     struct reading *reading = object;
 
+    if (reading->result < 0)
+        return;
     if (reading->text_size + (size_t)size > XML_TEXT_MAX) {
         stop(reading, -EBADMSG, "a text that is too long");
         return;
@@ -85,6 +91,8 @@ static void XMLCALL on_end(void *object, const char *name)
     struct reading *reading = object;
     int r;
 
+    if (reading->result < 0)
+        return;
     reading->text[reading->text_size] = '\0';
     r = reading->handler(reading->object, reading->path, reading->text);
     if (r < 0)
@@ -108,11 +116,12 @@ static void XMLCALL on_doctype(void *object, const char *name, const char *syste
 
 int xml_parse(const void *bytes, size_t size, xml_handler *handler, void *object, struct error *err)
 {
+    static const XML_Memory_Handling_Suite memory = {wiping_malloc, wiping_realloc, wiping_free};
     struct reading reading = {.handler = handler, .object = object};
 
     if (size > INT_MAX)
         return error_set(err, EBADMSG, "XML of %zu bytes", size);
-    reading.parser = expat.ParserCreate("UTF-8");
+    reading.parser = expat.ParserCreate_MM("UTF-8", &memory, NULL);
     if (!reading.parser)
         return error_set_oom(err);
     expat.SetUserData(reading.parser, &reading);
@@ -123,6 +132,7 @@ int xml_parse(const void *bytes, size_t size, xml_handler *handler, void *object
         reading.result == 0)
         stop(&reading, -EBADMSG, expat.ErrorString(expat.GetErrorCode(reading.parser)));
     expat.ParserFree(reading.parser);
+    explicit_bzero(reading.text, sizeof(reading.text)); /* it may be a key */
     if (reading.problem)
         return error_set(err, EBADMSG, "invalid XML: %s", reading.problem);
     return reading.result;

@@ -21,12 +21,12 @@ static void check_encoding(const char *text)
     REQUIRE(escaped && back && query);
     REQUIRE(escape_query(text, size, escaped, room) == 0);
     REQUIRE(strcspn(escaped, "&=+/?# \"<>") == strlen(escaped));
-    REQUIRE(escape_decode(escaped, strlen(escaped), true, back, size + 1) == 0 &&
+    REQUIRE(escape_decode(escaped, strlen(escaped), ESCAPE_QUERY, back, size + 1) == 0 &&
             strcmp(back, text) == 0);
     snprintf(query, room + 8, "x&k=%s&y", escaped);
     REQUIRE(escape_find(query, "k", back, size + 1) == 0 && strcmp(back, text) == 0);
     REQUIRE(escape_path(text, size, escaped, room) == 0);
-    REQUIRE(escape_decode(escaped, strlen(escaped), false, back, size + 1) == 0 &&
+    REQUIRE(escape_decode(escaped, strlen(escaped), ESCAPE_PATH, back, size + 1) == 0 &&
             strcmp(back, text) == 0);
 }
 
@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(text, data, size);
     text[size] = '\0';
     check_query(text);
-    fuzz_was_accepted = escape_decode(text, size, true, decoded, size + 1) == 0;
+    fuzz_was_accepted = escape_decode(text, size, ESCAPE_QUERY, decoded, size + 1) == 0;
     if (fuzz_was_accepted)
         check_encoding(decoded);
     return 0;

@@ -71,6 +71,8 @@ static void refuses_invalid_lines(void **state)
         HEAD "never allow=x",
         HEAD "never allow=x:fly",
         HEAD "never allow=X:pull",
+        HEAD "never allow=**:health",
+        HEAD "never allow=**:pull,health",
         HEAD "never allow=x:pull,",
         HEAD "never allow=:pull",
         HEAD "never allow=x:",
@@ -87,6 +89,18 @@ static void refuses_invalid_lines(void **state)
         assert_case(wrong[i], parse(wrong[i], &robots, &err) == -EINVAL);
         assert_case(wrong[i], strncmp(err.text, "robots", 6) == 0 && !robots);
     }
+}
+
+/* "unknown action" would be wrong: users can have it. */
+static void a_robot_with_health_is_refused_in_its_own_words(void **state)
+{
+    struct robots *robots = NULL;
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(parse(HEAD "never allow=**:pull,health", &robots, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "line 1"));
+    assert_non_null(strstr(err.text, "health, which robots cannot have"));
 }
 
 static void passwords_are_random_and_digests_bound_to_names(void **state)
@@ -181,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_robots_and_their_rights),
         cmocka_unit_test(refuses_invalid_lines),
+        cmocka_unit_test(a_robot_with_health_is_refused_in_its_own_words),
         cmocka_unit_test(passwords_are_random_and_digests_bound_to_names),
         cmocka_unit_test(follows_the_file),
         cmocka_unit_test(reads_ages),

@@ -99,6 +99,24 @@ static void an_answer_names_the_line(void **state)
     assert_int_equal(ask(rules, "alice", "team/x", RULES_PUSH).lines[1], 3);
 }
 
+/* The health of the whole registry is no right to a repository, and "all" does not include it. */
+static void health_is_an_action_of_its_own(void **state)
+{
+    CLEANUP(rules_unrefp)
+    struct rules *rules = parse("allow root all **\nallow ops,@team health **\ngroup team alice\n"
+                                "allow users pull a\nallow eve pull,health **\n");
+
+    (void)state;
+    assert_int_equal(ask(rules, "ops", "any", RULES_HEALTH).granted, RULES_HEALTH);
+    assert_int_equal(ask(rules, "alice", "any", RULES_HEALTH).granted, RULES_HEALTH);
+    assert_int_equal(ask(rules, "eve", "b", RULES_HEALTH | RULES_PULL).granted,
+                     RULES_HEALTH | RULES_PULL);
+    assert_int_equal(ask(rules, "root", "any", RULES_HEALTH).granted, 0);
+    assert_int_equal(ask(rules, "bob", "any", RULES_HEALTH).granted, 0);
+    assert_int_equal(ask(rules, "", "any", RULES_HEALTH).granted, 0);
+    assert_int_equal(ask(rules, "ops", "b", RULES_PULL | RULES_PUSH | RULES_DELETE).granted, 0);
+}
+
 static void anonymous_rules_are_known(void **state)
 {
     CLEANUP(rules_unrefp)
@@ -134,6 +152,9 @@ static const struct mistake {
     {"allow alice pull \"x\"", 1, "quotes"},
     {"allow @nobody pull x", 1, "@nobody"},
     {"group a b\nallow @c,@a pull x\nallow @d pull x", 2, "@c"},
+    {"allow alice health team/**", 1, "allow WHO health **"},
+    {"allow alice health ** a", 1, "whole registry"},
+    {"allow alice pull,health a", 1, "whole registry"},
     {"group", 1, "name"},
     {"group @a b", 1, "group a"},
     {"group a @b", 1, "\"@b\""},
@@ -226,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules_decide_as_written),
         cmocka_unit_test(an_answer_names_the_line),
+        cmocka_unit_test(health_is_an_action_of_its_own),
         cmocka_unit_test(anonymous_rules_are_known),
         cmocka_unit_test(mistakes_are_named_with_their_line),
         cmocka_unit_test(immutable_tags_are_known),

@@ -28,6 +28,24 @@ static void columns_are_aligned_and_harmless(void **state)
     table_done(&table);
 }
 
+/* Chinese characters take two columns; an accent that combines with the letter before takes none. */
+static void wide_characters_are_aligned(void **state)
+{
+    struct table table = {.columns = 2, .align = "ll"};
+    struct capture capture;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(table_add(&table, (const char *const[]){"\xe6\x8f\x8f\xe8\xbf\xb0", "x"}, &err),
+                     0);
+    assert_int_equal(table_add(&table, (const char *const[]){"e\xcc\x81", "x"}, &err), 0);
+    assert_int_equal(table_add(&table, (const char *const[]){"abcde", "x"}, &err), 0);
+    assert_string_equal(printed(&table, &capture), "\xe6\x8f\x8f\xe8\xbf\xb0   x\n"
+                                                   "e\xcc\x81      x\n"
+                                                   "abcde  x\n");
+    table_done(&table);
+}
+
 static void sizes_and_times_are_short(void **state)
 {
     char text[WORDS_SIZE_MAX];
@@ -43,8 +61,11 @@ static void sizes_and_times_are_short(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(columns_are_aligned_and_harmless),
-                                       cmocka_unit_test(sizes_and_times_are_short)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(columns_are_aligned_and_harmless),
+        cmocka_unit_test(wide_characters_are_aligned),
+        cmocka_unit_test(sizes_and_times_are_short),
+    };
 
     return cmocka_run_group_tests_name("table", tests, NULL, NULL);
 }

@@ -225,6 +225,9 @@ static void a_second_driver_from_a_variable_is_refused(void **state)
     check_refusal(HEAD "storage: {filesystem: {rootdirectory: /a}}\n",
                   ENVIRONMENT("REGISTRY_STORAGE_S3_BUCKET=b"),
                   "REGISTRY_STORAGE_S3_BUCKET: storage.s3: there is storage.filesystem, too");
+    check_refusal(HEAD "storage: {s3: {region: eu-1, bucket: b}}\n",
+                  ENVIRONMENT("REGISTRY_STORAGE_S3AWS_BUCKET=b"),
+                  "REGISTRY_STORAGE_S3AWS_BUCKET: storage.s3aws: there is storage.s3, too");
 }
 
 static void secrets_are_not_shown(void **state)

@@ -56,6 +56,83 @@ static void a_bucket_has_registry_2_s_defaults(void **state)
     assert_int_equal(settings->warning_count, 0);
 }
 
+static void s3aws_is_another_name_of_s3(void **state)
+{
+    CLEANUP(settings_freep)
+    struct settings *settings =
+        load(HEAD "storage:\n  s3aws: {region: eu-1, bucket: b}\n" ADDRESS, NO_ENVIRONMENT);
+    CLEANUP(settings_freep)
+    struct settings *other =
+        load(NULL, ENVIRONMENT("REGISTRY_STORAGE=s3aws", "REGISTRY_STORAGE_S3AWS_BUCKET=b",
+                               "REGISTRY_STORAGE_S3AWS_REGION=eu-1", "REGISTRY_HTTP_ADDR=:5000"));
+
+    (void)state;
+    assert_true(settings->storage.s3.is_enabled);
+    assert_string_equal(settings->storage.s3.bucket, "b");
+    assert_int_equal(settings->warning_count, 0);
+    assert_true(other->storage.s3.is_enabled);
+    assert_string_equal(other->storage.s3.bucket, "b");
+    assert_int_equal(other->warning_count, 0);
+}
+
+/* Only if it is asked for: clients often cannot reach the store. A directory has no addresses. */
+static void redirects_are_off_by_default(void **state)
+{
+    static const struct {
+        const char *text;
+        bool redirects;
+    } cases[] = {
+        {S3 "forcepathstyle: }\n" ADDRESS, false},
+        {S3 "forcepathstyle: }\n  redirect: {disable: true}\n" ADDRESS, false},
+        {S3 "forcepathstyle: }\n  redirect: {disable: false}\n" ADDRESS, true},
+        {HEAD "storage: {redirect: {disable: false}}\n" ADDRESS, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        CLEANUP(settings_freep) struct settings *settings = load(cases[i].text, NO_ENVIRONMENT);
+
+        assert_int_equal(settings->storage.redirects, cases[i].redirects);
+        assert_int_equal(settings->warning_count, 0);
+    }
+}
+
+static void the_blobs_of_a_bucket_can_be_cached(void **state)
+{
+    CLEANUP(settings_freep)
+    struct settings *none = load(S3 "}\n" ADDRESS, NO_ENVIRONMENT);
+    CLEANUP(settings_freep)
+    struct settings *settings =
+        load(S3 "}\n  cache: {directory: /c, maxsize: 20GB}\n" ADDRESS,
+             ENVIRONMENT("REGISTRY_STORAGE_CACHE_MAXSIZE=500MiB"));
+
+    (void)state;
+    assert_null(none->storage.cache.directory);
+    assert_string_equal(settings->storage.cache.directory, "/c");
+    assert_int_equal(settings->storage.cache.max, UINT64_C(500) << 20);
+    assert_int_equal(settings->warning_count, 0);
+}
+
+static void a_cache_that_cannot_be_used_is_refused(void **state)
+{
+    static const char *const cases[][2] = {
+        {S3 "}\n  cache: {directory: /c}\n" ADDRESS, "c.yml:4: storage.cache.directory: needs maxsize"},
+        {S3 "}\n  cache: {directory: c, maxsize: 1GB}\n" ADDRESS, "c.yml:4: storage.cache.directory: must be an absolute path"},
+        {S3 "}\n  cache: {directory: /c, maxsize: 20}\n" ADDRESS, "c.yml:4: storage.cache.maxsize: must be a size of at least 1MiB"},
+        {S3 "}\n  cache: {directory: /c, maxsize: 1000kB}\n" ADDRESS, "c.yml:4: storage.cache.maxsize: must be a size of at least 1MiB"},
+        {HEAD "storage: {cache: {directory: /c, maxsize: 1GB}}\n" ADDRESS, "c.yml:2: storage.cache.directory: needs storage.s3"},
+    };
+    CLEANUP(settings_freep)
+    struct settings *redirecting = load(S3 "}\n  redirect: {disable: false}\n"
+                                           "  cache: {directory: /c, maxsize: 1GB}\n" ADDRESS,
+                                        NO_ENVIRONMENT);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        check_refusal(cases[i][0], NO_ENVIRONMENT, cases[i][1]);
+    assert_warns(redirecting, "storage.cache.directory: not used");
+}
+
 static void all_settings_of_a_bucket_are_read(void **state)
 {
     CLEANUP(settings_freep)
@@ -109,8 +186,8 @@ static void the_image_s_own_file_loads(void **state)
                                           "health:\n"
                                           "  storagedriver:\n"
                                           "    enabled: true\n"
-                                          "    interval: 10s\n"
-                                          "    threshold: 3\n",
+                                          "    interval: 20s\n"
+                                          "    threshold: 4\n",
                                      NO_ENVIRONMENT);
 
     (void)state;
@@ -119,6 +196,9 @@ static void the_image_s_own_file_loads(void **state)
     assert_string_equal(settings->log.fields.items[0].value, "registry");
     assert_string_equal(settings->http.address, ":5000");
     assert_int_equal(settings->http.headers.count, 1);
+    assert_true(settings->health.is_enabled);
+    assert_int_equal(settings->health.interval_ms, 20000);
+    assert_int_equal(settings->health.threshold, 4);
     assert_int_equal(settings->warning_count, 0);
 }
 
@@ -448,6 +528,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         scratch_test(unset_settings_have_registry_2_s_defaults),
         scratch_test(a_bucket_has_registry_2_s_defaults),
+        scratch_test(s3aws_is_another_name_of_s3),
+        scratch_test(redirects_are_off_by_default),
+        scratch_test(the_blobs_of_a_bucket_can_be_cached),
+        scratch_test(a_cache_that_cannot_be_used_is_refused),
         scratch_test(all_settings_of_a_bucket_are_read),
         scratch_test(the_image_s_own_file_loads),
         scratch_test(every_setting_of_log_storage_and_auth_is_read),

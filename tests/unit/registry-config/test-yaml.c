@@ -12,7 +12,7 @@ static struct yaml_tree *parse(const char *text)
     struct yaml_tree *tree = NULL;
     struct error err = {0};
 
-    if (yaml_parse("c.yml", true, exact, strlen(text), &tree, &err) < 0)
+    if (yaml_parse("c.yml", YAML_FILE, exact, strlen(text), &tree, &err) < 0)
         fail_msg("%s", err.text);
     return tree;
 }
@@ -124,7 +124,7 @@ static void check_refused(const char *text, size_t size, const char *says)
     struct yaml_tree *tree = NULL;
     struct error err = {0};
 
-    assert_case(says, yaml_parse("c.yml", true, exact, size, &tree, &err) < 0);
+    assert_case(says, yaml_parse("c.yml", YAML_FILE, exact, size, &tree, &err) < 0);
     assert_says(&err, says);
     assert_null(tree);
 }
@@ -214,10 +214,10 @@ static void a_variable_has_a_name_and_no_lines(void **state)
     struct error err = {0};
 
     (void)state;
-    assert_true(yaml_parse("REGISTRY_HTTP_ADDR", false, "[::1]:5000", 10, &tree, &err) < 0);
+    assert_true(yaml_parse("REGISTRY_HTTP_ADDR", YAML_VARIABLE, "[::1]:5000", 10, &tree, &err) < 0);
     assert_says(&err, "REGISTRY_HTTP_ADDR: invalid YAML (");
     assert_says(&err, "put the value in quotes");
-    assert_int_equal(yaml_parse("X", false, "a: b", 4, &tree, &err), 0);
+    assert_int_equal(yaml_parse("X", YAML_VARIABLE, "a: b", 4, &tree, &err), 0);
     assert_int_equal(tree->line, 0);
     assert_int_equal(tree->members[0].line, 0);
     yaml_tree_free(tree);
@@ -236,7 +236,7 @@ static void errors_repeat_no_values(void **state)
         struct error err = {0};
 
         assert_case(secrets[i],
-                    yaml_parse("X", false, secrets[i], strlen(secrets[i]), &tree, &err) < 0);
+                    yaml_parse("X", YAML_VARIABLE, secrets[i], strlen(secrets[i]), &tree, &err) < 0);
         assert_case(secrets[i], !strstr(err.text, "cReT"));
     }
 }

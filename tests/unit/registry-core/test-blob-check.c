@@ -28,10 +28,44 @@ static struct store_check *start(struct store *store, const struct store_blob *b
     return check;
 }
 
-static void a_valid_blob_is_cached_as_checked(void **state)
+/* Opens the store again, as a server that has just started: it has checked nothing yet. */
+static struct store *open_again(struct store *store)
+{
+    store_close(store);
+    return open_store();
+}
+
+static struct store *open_with_hello(struct digest *ret)
+{
+    struct store *store = open_store();
+
+    *ret = push_blob(store, "a", "hello");
+    return open_again(store);
+}
+
+static void a_pushed_blob_is_not_hashed_again(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
-    struct store_blob blob = find(store, push_blob(store, "a", "hello")), other = blob;
+    struct store_blob first = find(store, push_blob(store, "a", "hello")), again, changed;
+
+    (void)state;
+    assert_true(store_is_checked(store, &first));
+    again = find(store, push_blob(store, "a", "hello"));
+    assert_true(store_is_checked(store, &again));
+    /* Another file in its place, as restoring a backup makes it. */
+    make_file(below("blobs/sha256/2c/%s/new", first.canonical.hex), "hellp");
+    assert_int_equal(rename(below("blobs/sha256/2c/%s/new", first.canonical.hex),
+                            below("blobs/sha256/2c/%s/data", first.canonical.hex)),
+                     0);
+    changed = find(store, first.canonical);
+    assert_false(store_is_checked(store, &changed));
+}
+
+static void a_valid_blob_is_cached_as_checked(void **state)
+{
+    struct digest digest;
+    CLEANUP(store_closep) struct store *store = open_with_hello(&digest);
+    struct store_blob blob = find(store, digest), other = blob;
     CLEANUP(store_check_closep) struct store_check *check = start(store, &blob);
     char text[8];
 
@@ -49,8 +83,8 @@ static void a_valid_blob_is_cached_as_checked(void **state)
 
 static void damage_is_found_with_the_last_byte(void **state)
 {
-    CLEANUP(store_closep) struct store *store = open_store();
-    struct digest digest = push_blob(store, "a", "hello");
+    struct digest digest;
+    CLEANUP(store_closep) struct store *store = open_with_hello(&digest);
     struct store_check *check;
     struct store_blob blob;
     char text[8];
@@ -89,8 +123,9 @@ static void an_empty_blob_is_valid_or_damaged(void **state)
 
 static void out_of_order_reads_are_not_checked(void **state)
 {
-    CLEANUP(store_closep) struct store *store = open_store();
-    struct store_blob blob = find(store, push_blob(store, "a", "hello"));
+    struct digest digest;
+    CLEANUP(store_closep) struct store *store = open_with_hello(&digest);
+    struct store_blob blob = find(store, digest);
     CLEANUP(store_check_closep) struct store_check *check = start(store, &blob);
     char text[8];
 
@@ -119,6 +154,7 @@ static void a_new_entry_replaces_another(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        scratch_test(a_pushed_blob_is_not_hashed_again),
         scratch_test(a_valid_blob_is_cached_as_checked),
         scratch_test(damage_is_found_with_the_last_byte),
         scratch_test(an_empty_blob_is_valid_or_damaged),

@@ -2,6 +2,7 @@
 #include "registry/core/quota.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -59,7 +60,7 @@ static uint64_t recount(void)
     struct error err;
     uint64_t bytes = 0;
 
-    assert_int_equal(store_recount(store, &quota, NULL, NULL, &bytes, &err), 0);
+    assert_int_equal(store_recount(store, &quota, &(struct recount_options){0}, &bytes, &err), 0);
     assert_int_equal(used(), bytes);
     return bytes;
 }
@@ -188,7 +189,7 @@ static void every_quota_must_have_room(void **state)
 
     (void)state;
     assert_int_equal(recount(), 0);
-    assert_int_equal(store_recount(store, &other, NULL, NULL, &bytes, &err), 0);
+    assert_int_equal(store_recount(store, &other, &(struct recount_options){0}, &bytes, &err), 0);
     assert_int_equal(room("t-both"), 1);
     assert_int_equal(upload("t1", "12"), 0);
     memory_storage_pass_time(storage, 100);
@@ -248,11 +249,49 @@ static void a_push_during_a_recount_is_counted(void **state)
     assert_int_equal(upload("t0", "old"), 0);
     assert_int_equal(upload("t1", "other"), 0);
     memory_storage_pass_time(storage, DAY);
-    assert_int_equal(store_recount(store, &quota, push_meanwhile, &step, &bytes, &err), 0);
+    assert_int_equal(store_recount(store, &quota,
+                                   &(struct recount_options){
+                                       .pace = push_meanwhile, .object = &step},
+                                   &bytes, &err),
+                     0);
     assert_int_equal(bytes, 22);
     assert_int_equal(used(), 22);
     memory_storage_pass_time(storage, DAY);
     assert_int_equal(recount(), 16); /* they never came */
+}
+
+/* Each step in its order, with how many units it has. */
+static void note_progress(void *object, const struct progress *progress)
+{
+    FILE *out = object;
+
+    fprintf(out, "%s %" PRIu64 "/%" PRIu64 " %s\n", progress->step, progress->done,
+            progress->total, progress->unit);
+}
+
+static void a_recount_tells_its_progress(void **state)
+{
+    CLEANUP_FREE char *text = NULL;
+    struct error err;
+    uint64_t bytes = 0;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    (void)state;
+    quota.limit = 100;
+    assert_int_equal(upload("t0", "one"), 0);
+    assert_int_equal(upload("t1", "three"), 0);
+    assert_int_equal(store_recount(store, &quota,
+                                   &(struct recount_options){.progress = note_progress,
+                                                             .progress_object = out},
+                                   &bytes, &err),
+                     0);
+    assert_int_equal(fclose(out), 0);
+    assert_int_equal(bytes, 8);
+    assert_string_equal(text, "listing blobs 0/2 repositories\n"
+                              "listing blobs 1/2 repositories\n"
+                              "counting blobs 0/2 blobs\n"
+                              "counting blobs 1/2 blobs\n");
 }
 
 int main(void)
@@ -267,6 +306,7 @@ int main(void)
         CASE(every_quota_must_have_room),
         CASE(manifests_count_too),
         CASE(a_push_during_a_recount_is_counted),
+        CASE(a_recount_tells_its_progress),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,6 +144,23 @@ static void the_newest_tags_stay(void **state)
     store_close(world.store);
 }
 
+/* As after a copy of the registry into a bucket. */
+static void tags_of_the_same_moment_stay_together(void **state)
+{
+    struct world world;
+
+    (void)state;
+    start(&world);
+    push_image(world.store, "a", "first", "first", NULL);
+    memory_storage_pass_time(storage, DAY);
+    for (int i = 0; i < 3; i++)
+        push_image(world.store, "a", (const char *[]){"x", "y", "z"}[i], "same", NULL);
+    world.policy.newest = 2;
+    assert_string_equal(retain(&world), "first ");
+    assert_string_equal(tags_of(world.store, "a", NULL, SIZE_MAX), "x y z ");
+    store_close(world.store);
+}
+
 static void recently_pushed_tags_stay(void **state)
 {
     struct world world;
@@ -412,6 +429,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_newest_tags_stay),
+        cmocka_unit_test(tags_of_the_same_moment_stay_together),
         cmocka_unit_test(recently_pushed_tags_stay),
         cmocka_unit_test(recently_pulled_tags_stay),
         cmocka_unit_test(a_tag_stays_while_its_pulls_are_not_known),

@@ -26,21 +26,21 @@ static void servers_and_readers_share_the_store_and_an_offline_collector_is_excl
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(open_store_at("root", FILESYSTEM_ALONE, &three, &err), -EBUSY);
+    assert_int_equal(open_store_at("root", FILESYSTEM_EXCLUSIVE, &three, &err), -EBUSY);
     assert_says(&err, "a server is running on root");
     store_close(one);
-    assert_int_equal(open_store_at("root", FILESYSTEM_ALONE, &three, &err), -EBUSY);
+    assert_int_equal(open_store_at("root", FILESYSTEM_EXCLUSIVE, &three, &err), -EBUSY);
     store_close(two);
-    assert_int_equal(open_store_at("root", FILESYSTEM_ALONE, &three, &err), 0);
+    assert_int_equal(open_store_at("root", FILESYSTEM_EXCLUSIVE, &three, &err), 0);
     assert_int_equal(open_store_at("root", FILESYSTEM_SERVES, &one, &err), -EBUSY);
     assert_says(&err, "garbage is being collected in root; wait");
-    assert_int_equal(open_store_at("root", FILESYSTEM_ALONE, &one, &err), -EBUSY);
+    assert_int_equal(open_store_at("root", FILESYSTEM_EXCLUSIVE, &one, &err), -EBUSY);
     assert_int_equal(open_store_at("root", FILESYSTEM_LOOKS, &one, &err), -EBUSY);
     store_close(three);
     one = open_store();
     assert_int_equal(open_store_at("root", FILESYSTEM_LOOKS, &two, &err), 0);
     store_close(one);
-    assert_int_equal(open_store_at("root", FILESYSTEM_ALONE, &three, &err), -EBUSY);
+    assert_int_equal(open_store_at("root", FILESYSTEM_EXCLUSIVE, &three, &err), -EBUSY);
     store_close(two);
 }
 
@@ -52,11 +52,11 @@ static void the_collector_creates_no_store(void **state)
 
     (void)state;
     assert_int_equal(open_store_at("root", FILESYSTEM_LOOKS, &store, &err), -ENOENT);
-    assert_int_equal(open_store_at("root", FILESYSTEM_ALONE, &store, &err), -ENOENT);
+    assert_int_equal(open_store_at("root", FILESYSTEM_EXCLUSIVE, &store, &err), -ENOENT);
     assert_says(&err, "cannot open the storage directory root");
     assert_is_absent("root");
     make_directory("root");
-    assert_int_equal(open_store_at("root", FILESYSTEM_ALONE, &store, &err), -ENOENT);
+    assert_int_equal(open_store_at("root", FILESYSTEM_EXCLUSIVE, &store, &err), -ENOENT);
     assert_says(&err, "cannot open the storage directory root/docker/registry/v2");
     assert_tree_is("root", "");
 }

@@ -49,6 +49,7 @@ static void each_tag_is_visited_with_its_manifest_which_is_read_once(void **stat
     struct storage *storage = store_get_storage(store);
     struct usage usages[3], rest, total;
     struct visit visited = {0};
+    const struct usage_options options = {.visit = visit, .object = &visited};
     struct error err = {0};
 
     (void)state;
@@ -56,8 +57,8 @@ static void each_tag_is_visited_with_its_manifest_which_is_read_once(void **stat
     counting = *real;
     counting.get = count_get;
     storage->functions = &counting;
-    assert_int_equal(
-        store_measure_tags(store, "a", &tags, visit, &visited, usages, &rest, &total, &err), 0);
+    assert_int_equal(store_measure_tags(store, "a", &tags, &options, usages, &rest, &total, &err),
+                     0);
     storage->functions = real;
     assert_int_equal(reads, 2);
     assert_int_equal(visited.calls, 2);
@@ -80,14 +81,52 @@ static void a_damaged_manifest_is_reported_to_the_visitor(void **state)
     struct digest one = push_image(store, "a", "one", "1", NULL);
     struct usage usage, rest, total;
     struct visit visited = {0};
+    const struct usage_options options = {.visit = visit, .object = &visited};
     struct error err = {0};
 
     (void)state;
     make_file(below("blobs/sha256/%.2s/%s/data", one.hex, one.hex), "{}");
-    assert_int_equal(
-        store_measure_tags(store, "a", &tags, visit, &visited, &usage, &rest, &total, &err), 0);
+    assert_int_equal(store_measure_tags(store, "a", &tags, &options, &usage, &rest, &total, &err),
+                     0);
     assert_int_equal(visited.calls, 1);
     assert_int_equal(visited.tags[0].result, -EBADMSG);
+}
+
+struct seen {
+    size_t repositories, objects; /* how often the progress was shown */
+    uint64_t total;
+};
+
+static void watch(void *object, const struct progress *progress)
+{
+    struct seen *seen = object;
+
+    if (strcmp(progress->unit, "repositories") == 0)
+        assert_int_equal(progress->done, seen->repositories++);
+    else
+        assert_int_equal(progress->done, seen->objects++);
+    assert_true(progress->done < progress->total);
+    seen->total = progress->total;
+}
+
+static void the_progress_counts_repositories_and_then_each_object_once(void **state)
+{
+    CLEANUP(store_closep) struct store *store = open_store();
+    static char names[][2] = {"a", "b"};
+    char *items[] = {names[0], names[1]};
+    const struct store_names both = {.items = items, .count = 2};
+    struct seen seen = {0};
+    const struct usage_options options = {.progress = watch, .progress_object = &seen};
+    struct usage usages[2], total;
+    struct error err = {0};
+
+    (void)state;
+    push_image(store, "a", "one", "1", NULL);
+    push_image(store, "b", "one", "1", NULL);
+    assert_int_equal(store_measure_repositories(store, &both, &options, usages, &total, &err), 0);
+    assert_int_equal(seen.repositories, 2);
+    assert_int_equal(seen.objects, total.objects);
+    assert_int_equal(seen.total, total.objects);
 }
 
 int main(void)
@@ -95,6 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         scratch_test(each_tag_is_visited_with_its_manifest_which_is_read_once),
         scratch_test(a_damaged_manifest_is_reported_to_the_visitor),
+        scratch_test(the_progress_counts_repositories_and_then_each_object_once),
     };
 
     return cmocka_run_group_tests_name("store-usage", tests, NULL, NULL);

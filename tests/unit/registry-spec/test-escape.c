@@ -43,10 +43,10 @@ static void results_that_do_not_fit_are_refused(void **state)
     assert_int_equal(escape_query("ab/", 3, text, 5), -E2BIG);
     assert_int_equal(escape_query("", 0, text, 0), -E2BIG);
     assert_int_equal(escape_query("", 0, text, 1), 0);
-    assert_int_equal(escape_decode("%41%42%43%44", 12, false, text, 5), 0);
+    assert_int_equal(escape_decode("%41%42%43%44", 12, ESCAPE_PATH, text, 5), 0);
     assert_string_equal(text, "ABCD");
-    assert_int_equal(escape_decode("abcde", 5, false, text, 5), -E2BIG);
-    assert_int_equal(escape_decode("", 0, false, text, 0), -E2BIG);
+    assert_int_equal(escape_decode("abcde", 5, ESCAPE_PATH, text, 5), -E2BIG);
+    assert_int_equal(escape_decode("", 0, ESCAPE_PATH, text, 0), -E2BIG);
     assert_int_equal(escape_find("k=abcde", "k", text, 5), -E2BIG);
     assert_int_equal(escape_find("k=abcd", "k", text, 5), 0);
 }
@@ -71,9 +71,9 @@ static void escapes_are_decoded(void **state)
         size_t size = strlen(cases[i].text);
         CLEANUP_FREE char *copy = copy_exactly(cases[i].text, size);
 
-        assert_int_equal(escape_decode(copy, size, false, text, sizeof(text)), 0);
+        assert_int_equal(escape_decode(copy, size, ESCAPE_PATH, text, sizeof(text)), 0);
         assert_string_equal(text, cases[i].plain);
-        assert_int_equal(escape_decode(copy, size, true, text, sizeof(text)), 0);
+        assert_int_equal(escape_decode(copy, size, ESCAPE_QUERY, text, sizeof(text)), 0);
         assert_string_equal(text, cases[i].query);
     }
 }
@@ -89,9 +89,9 @@ static void bad_escapes_and_nuls_are_refused(void **state)
         size_t size = strlen(cases[i]);
         CLEANUP_FREE char *copy = copy_exactly(cases[i], size);
 
-        assert_case(cases[i], escape_decode(copy, size, false, text, sizeof(text)) == -EINVAL);
+        assert_case(cases[i], escape_decode(copy, size, ESCAPE_PATH, text, sizeof(text)) == -EINVAL);
     }
-    assert_int_equal(escape_decode("a\0b", 3, false, text, sizeof(text)), -EINVAL);
+    assert_int_equal(escape_decode("a\0b", 3, ESCAPE_PATH, text, sizeof(text)), -EINVAL);
 }
 
 static void values_are_found_by_their_keys(void **state)

@@ -2,11 +2,15 @@
 #include "registry/storage/s3/client.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "common/monotonic.h"
+#include "registry/storage/s3/transport.h"
 #include "tests/unit/check.h"
 #include "tests/unit/registry-storage-s3/fake-server.h"
 
@@ -247,6 +251,9 @@ static bool fail_at_first(int socket, const struct fake_request *request)
                         strncmp(request->head, "GET", 3) == 0
                             ? "right"
                             : "<Error><Code>InternalError</Code></Error>");
+    case 6:
+        return fake_say(socket, "409 Conflict", "",
+                        "<Error><Code>ConcurrentModification</Code></Error>");
     default:
         return fake_say(socket, "200 OK", "", "right");
     }
@@ -262,7 +269,7 @@ static void failures_that_pass_are_tried_again(void **state)
     if (call("POST", "k", &answer, &err) < 0)
         fail_msg("%s", err.text);
     assert_string_equal(answer.bytes, "right");
-    assert_int_equal(fake_server_count_requests(server), 6);
+    assert_int_equal(fake_server_count_requests(server), 7);
     s3_answer_done(&answer);
 }
 
@@ -396,6 +403,36 @@ static void a_stream_that_is_not_read_stops_the_server(void **state)
     s3_answer_done(&answer); /* the rest is not fetched */
 }
 
+static void spin(int64_t microseconds)
+{
+    struct timespec now, begin;
+
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    do
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    while ((now.tv_sec - begin.tv_sec) * 1000000 + (now.tv_nsec - begin.tv_nsec) / 1000 <
+           microseconds);
+}
+
+/* The read makes room in a full buffer, so that the transport's thread goes on with the stream at
+ * the moment when the caller closes it. */
+static void a_stream_may_be_closed_while_it_goes_on(void **state)
+{
+    static char window[TRANSPORT_WINDOW];
+
+    (void)state;
+    start(say_large, DEADLINE_MS);
+    for (int i = 0; i < 400; i++) {
+        struct s3_answer answer;
+
+        open_stream("huge", &answer);
+        usleep(2000);
+        assert_true(s3_answer_read(&answer, window, sizeof(window)) > 0);
+        spin(i / 2);
+        s3_answer_done(&answer);
+    }
+}
+
 static bool cut_in_stream(int socket, const struct fake_request *request)
 {
     static const char cut[] = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc";
@@ -420,6 +457,81 @@ static void a_stream_that_is_cut_says_so(void **state)
 
 #define CASE(function) cmocka_unit_test_teardown(function, tear_down)
 
+/* --- the end --------------------------------------------------------------------------------- */
+
+struct caller {
+    pthread_t thread;
+    int result;
+    struct error err;
+};
+
+static void *call_in_thread(void *object)
+{
+    struct caller *caller = object;
+    struct s3_answer answer;
+
+    caller->result = call("GET", "k", &answer, &caller->err);
+    if (caller->result == 0)
+        s3_answer_done(&answer);
+    return NULL;
+}
+
+static void wait_for_requests(unsigned count)
+{
+    while (fake_server_count_requests(server) < count)
+        usleep(1000);
+}
+
+static void the_end_ends_requests_that_wait_for_an_answer(void **state)
+{
+    struct caller caller = {0};
+    struct s3_answer answer;
+    struct error err = {0};
+
+    (void)state;
+    start(say_nothing, DEADLINE_MS);
+    assert_int_equal(pthread_create(&caller.thread, NULL, call_in_thread, &caller), 0);
+    wait_for_requests(1);
+    s3_client_end_at(client, monotonic_ms() + 50);
+    pthread_join(caller.thread, NULL);
+    assert_int_equal(caller.result, -ESHUTDOWN);
+    assert_says(&caller.err, "GET bucket/k: the server is being stopped");
+    assert_int_equal(call("GET", "k", &answer, &err), -ESHUTDOWN);
+    assert_int_equal(fake_server_count_requests(server), 1);
+    assert_false(s3_client_is_down(client));
+}
+
+/* Between two tries of a request that fails for a while there are seconds. */
+static void the_end_ends_pauses_between_tries(void **state)
+{
+    struct caller caller = {0};
+
+    (void)state;
+    start(always_fail, DEADLINE_MS);
+    assert_int_equal(pthread_create(&caller.thread, NULL, call_in_thread, &caller), 0);
+    wait_for_requests(3);
+    s3_client_end_at(client, monotonic_ms());
+    pthread_join(caller.thread, NULL);
+    assert_true(caller.result == -EHOSTDOWN || caller.result == -ESHUTDOWN);
+}
+
+static void the_end_ends_streams(void **state)
+{
+    struct s3_answer answer;
+    static char piece[64 << 10];
+    ssize_t n;
+
+    (void)state;
+    start(say_large, DEADLINE_MS);
+    open_stream("huge", &answer);
+    assert_int_equal(s3_answer_read(&answer, piece, 1), 1);
+    s3_client_end_at(client, monotonic_ms());
+    while ((n = s3_answer_read(&answer, piece, sizeof(piece))) > 0)
+        ;
+    assert_int_equal(n, -ESHUTDOWN);
+    s3_answer_done(&answer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,7 +546,11 @@ int main(void)
         CASE(a_server_that_is_not_there_is_an_error),
         CASE(a_stream_has_all_bytes_in_order),
         CASE(a_stream_that_is_not_read_stops_the_server),
+        CASE(a_stream_may_be_closed_while_it_goes_on),
         CASE(a_stream_that_is_cut_says_so),
+        CASE(the_end_ends_requests_that_wait_for_an_answer),
+        CASE(the_end_ends_pauses_between_tries),
+        CASE(the_end_ends_streams),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

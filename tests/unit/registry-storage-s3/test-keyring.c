@@ -37,18 +37,21 @@ static int open_keys(const char *access, const char *const *environment, struct 
 
 static void check_keys(const char *access, const char *const *environment, const char *expected)
 {
-    struct keyring *keyring;
+    struct keyring *keyring = NULL;
     struct error err = {0};
-    const struct s3_keys *keys;
+    struct keys *keys = NULL;
     char text[256];
 
-    if (open_keys(access, environment, &keyring, &err) < 0)
+    if (open_keys(access, environment, &keyring, &err) < 0 || keyring_start(keyring, &err) < 0 ||
+        keyring_get(keyring, &keys, &err) < 0)
         fail_msg("%s", err.text);
-    keys = keyring_get(keyring);
-    snprintf(text, sizeof(text), "%s %.*s %.*s %s", keys->access, (int)keys->secret->size,
-             (const char *)keys->secret->data, (int)keys->token->size,
-             (const char *)keys->token->data, keyring_get_origin(keyring));
+    snprintf(text, sizeof(text), "%s %.*s %.*s %s", keys->access, (int)keys->secret.size,
+             (const char *)keys->secret.data, (int)keys->token.size,
+             (const char *)keys->token.data, keyring_get_origin(keyring));
     assert_string_equal(text, expected);
+    assert_null(keyring_get_endpoint(keyring));
+    assert_int_equal(keyring_renew(keyring, keys, &err), KEYRING_FIXED);
+    keyring_put(keys);
     keyring_free(keyring);
 }
 
@@ -110,7 +113,8 @@ static void what_is_wrong_is_refused_without_a_secret(void **state)
     (void)state;
     make_file("home/.aws/credentials", file_text);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        const char *environment[] = {cases[i].profile, "HOME=home", NULL};
+        const char *environment[] = {cases[i].profile, "HOME=home",
+                                     "AWS_EC2_METADATA_DISABLED=True", NULL};
         struct keyring *keyring;
         struct error err = {0};
 

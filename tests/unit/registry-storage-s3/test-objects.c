@@ -3,6 +3,7 @@
 #include "registry/storage/s3/s3.h"
 
 #include <errno.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -344,6 +345,90 @@ static void a_cut_answer_is_continued(void **state)
     storage_reader_close(reader);
 }
 
+static void on_ready(void *object)
+{
+    sem_post(object);
+}
+
+/* Waits as an event thread does if it can, otherwise as a worker. */
+static void wait_for_more(struct storage_reader *reader)
+{
+    sem_t is_ready;
+
+    sem_init(&is_ready, 0, 0);
+    if (storage_reader_notify(reader, on_ready, &is_ready))
+        while (sem_wait(&is_ready) < 0)
+            assert_int_equal(errno, EINTR);
+    else
+        storage_reader_wait(reader);
+    sem_destroy(&is_ready);
+}
+
+/* Only part of what is lent is used each time, as by a client that is slower than the store. */
+static void bytes_are_lent_in_order(void **state)
+{
+    struct storage_reader *reader;
+    size_t at = 0, most = 0;
+    ssize_t n = -EAGAIN;
+
+    (void)state;
+    cut_at = LARGE / 3;
+    is_replaced = false;
+    open_bucket(say_large);
+    reader = open_large();
+    while (n != 0) {
+        const void *data;
+
+        n = storage_reader_borrow(reader, at, LARGE, &data);
+        if (n == -EAGAIN) {
+            wait_for_more(reader);
+            continue;
+        }
+        assert_true(n >= 0);
+        most = (size_t)n > most ? (size_t)n : most;
+        n -= n / 3;
+        for (ssize_t i = 0; i < n; i++)
+            if (((const char *)data)[i] != byte_at(at + (size_t)i))
+                fail_msg("byte %zu", at + (size_t)i);
+        at += (size_t)n;
+    }
+    assert_int_equal(at, LARGE);
+    assert_in_range(most, 1, TRANSPORT_WINDOW);
+    assert_int_equal(gets, 4);
+    storage_reader_close(reader);
+}
+
+/* What was lent is not read again, and what was not used is not lost. */
+static void a_reader_lends_and_copies_in_turns(void **state)
+{
+    struct storage_reader *reader;
+    const void *data;
+    char piece[1000];
+    size_t at = 0;
+    ssize_t n;
+
+    (void)state;
+    cut_at = 0;
+    is_replaced = false;
+    open_bucket(say_large);
+    reader = open_large();
+    while (at < LARGE / 2) {
+        while ((n = storage_reader_borrow(reader, at, 5000, &data)) == -EAGAIN)
+            wait_for_more(reader);
+        assert_in_range(n, 1, 5000);
+        at += (size_t)n / 2;
+        n = storage_reader_read(reader, at, piece, sizeof(piece));
+        assert_in_range(n, 1, sizeof(piece));
+        for (ssize_t i = 0; i < n; i++)
+            if (piece[i] != byte_at(at + (size_t)i))
+                fail_msg("byte %zu", at + (size_t)i);
+        at += (size_t)n;
+    }
+    read_to_end(reader, at);
+    assert_int_equal(gets, 1);
+    storage_reader_close(reader);
+}
+
 static void a_replaced_object_is_never_continued(void **state)
 {
     struct storage_reader *reader;
@@ -374,6 +459,8 @@ int main(void)
         CASE(a_write_knows_itself_again),
         CASE(a_large_object_is_read_in_one_answer),
         CASE(a_cut_answer_is_continued),
+        CASE(bytes_are_lent_in_order),
+        CASE(a_reader_lends_and_copies_in_turns),
         CASE(a_replaced_object_is_never_continued),
     };
 

@@ -102,6 +102,25 @@ static void a_text_has_a_limit(void **state)
     assert_says(&err, "too long");
 }
 
+/* libexpat reports the end of an empty element even if its start has ended the reading. */
+static void an_empty_element_that_is_too_deep_or_too_long_ends_the_reading(void **state)
+{
+    static const char levels[] = "<a><a><a><a><a><a><a><a>";
+    char name[1024], text[1280];
+    struct record record;
+    struct error err = {0};
+
+    (void)state;
+    memset(name, 'n', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(text, sizeof(text), "%s<%s/>", i == 0 ? levels : "", name);
+        assert_int_equal(parse(text, &record, &err), -EBADMSG);
+        assert_says(&err, "too many levels");
+        assert_string_equal(record.text, "");
+    }
+}
+
 static int set_up(void **state)
 {
     struct error err = {0};
@@ -117,6 +136,7 @@ int main(void)
         cmocka_unit_test(a_handler_can_end_it),
         cmocka_unit_test(what_is_invalid_is_refused),
         cmocka_unit_test(a_text_has_a_limit),
+        cmocka_unit_test(an_empty_element_that_is_too_deep_or_too_long_ends_the_reading),
     };
 
     return cmocka_run_group_tests(tests, set_up, NULL);

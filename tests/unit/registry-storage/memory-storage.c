@@ -30,7 +30,7 @@ struct holding {
     struct holding *next;
     char *prefix;
     uint64_t id;
-    bool is_alone, is_waiting;
+    bool is_exclusive, is_waiting;
 };
 
 struct memory_storage {
@@ -618,8 +618,14 @@ static int memory_upload_open(struct storage *base, const char *key, enum storag
     return 0;
 }
 
+static bool memory_dates_uploads(const struct storage *storage)
+{
+    (void)storage;
+    return false;
+}
+
 static int memory_upload_head(struct storage *base, const char *key, uint64_t *ret_size,
-                              struct error *err)
+                              int64_t *ret_started_s, struct error *err)
 {
     struct memory_storage *storage = lock(base);
     const struct object *object = find_any(storage, key);
@@ -628,6 +634,7 @@ static int memory_upload_head(struct storage *base, const char *key, uint64_t *r
     if (!object)
         return unlock(storage, STORAGE_NOT_FOUND);
     *ret_size = object->bytes->size;
+    *ret_started_s = 0;
     return unlock(storage, 0);
 }
 
@@ -738,7 +745,7 @@ static bool is_held(const struct memory_storage *storage, const struct holding *
     for (const struct holding *other = storage->holdings; other; other = other->next) {
         if (other == mine || strcmp(other->prefix, mine->prefix) != 0)
             continue;
-        if (mine->is_alone ? !other->is_waiting || other->id < mine->id : other->is_alone)
+        if (mine->is_exclusive ? !other->is_waiting || other->id < mine->id : other->is_exclusive)
             return true;
     }
     return false;
@@ -772,7 +779,7 @@ static int memory_claim(struct storage *base, const char *prefix, enum storage_c
     *holding = (struct holding){.next = storage->holdings,
                                 .prefix = strdup(prefix),
                                 .id = ++storage->last_number,
-                                .is_alone = mode == STORAGE_ALONE,
+                                .is_exclusive = mode == STORAGE_EXCLUSIVE,
                                 .is_waiting = true};
     storage->holdings = holding;
     *claim = (struct memory_claim){
@@ -818,9 +825,38 @@ static void memory_claim_release(struct storage_claim *base)
 
 /* --- for tests --------------------------------------------------------------------------- */
 
+static int memory_list_keys(struct storage *base, const char *prefix, const char *after,
+                            size_t limit, struct storage_list *ret, struct error *err)
+{
+    struct memory_storage *storage = lock(base);
+    size_t size = strlen(prefix);
+    struct storage_list list = {0};
+
+    (void)err;
+    for (size_t i = find_place(storage, prefix); i < storage->count && !list.has_more; i++) {
+        const char *key = storage->objects[i]->key, *rest = key + size;
+
+        if (strncmp(key, prefix, size) != 0)
+            break;
+        if (storage->objects[i]->is_upload || (after && strcmp(rest, after) <= 0))
+            continue;
+        list.has_more = list.count == limit;
+        if (!list.has_more && storage_list_add(&list, rest, strlen(rest), false) < 0)
+            abort();
+    }
+    *ret = list;
+    return unlock(storage, 0);
+}
+
 static bool memory_is_remote(const struct storage *storage)
 {
     return ((const struct memory_storage *)storage)->is_far;
+}
+
+static void memory_count_requests(struct storage *base, struct storage_request_counters *ret)
+{
+    (void)base;
+    *ret = (struct storage_request_counters){0};
 }
 
 static void memory_count_cache(struct storage *base, struct storage_cache_counters *ret)
@@ -829,12 +865,25 @@ static void memory_count_cache(struct storage *base, struct storage_cache_counte
     *ret = (struct storage_cache_counters){0};
 }
 
+static int memory_begin_collection(struct storage *storage, struct error *err)
+{
+    (void)storage;
+    (void)err;
+    return 0; /* objects remember their own last use */
+}
+
+static void memory_end_collection(struct storage *storage)
+{
+    (void)storage;
+}
+
 static const struct storage_functions memory_functions = {
     .close = memory_close,
     .check = memory_check,
     .now = memory_now,
     .is_remote = memory_is_remote,
     .count_cache = memory_count_cache,
+    .count_requests = memory_count_requests,
     .head = memory_head,
     .get = memory_get,
     .open = memory_open,
@@ -843,16 +892,20 @@ static const struct storage_functions memory_functions = {
     .reader_get_fd = memory_reader_get_fd,
     .reader_close = memory_reader_close,
     .list = memory_list,
+    .list_keys = memory_list_keys,
     .write = memory_write,
     .remove = memory_remove,
     .remove_if_unchanged = memory_remove_if_unchanged,
     .note = memory_note,
     .refresh = memory_refresh,
+    .begin_collection = memory_begin_collection,
+    .end_collection = memory_end_collection,
     .used_since = memory_used_since,
     .last_use = memory_last_use,
     .remove_unused = memory_remove_unused,
     .clean_up = memory_clean_up,
     .upload_open = memory_upload_open,
+    .dates_uploads = memory_dates_uploads,
     .upload_head = memory_upload_head,
     .upload_get_state = memory_upload_get_state,
     .upload_append = memory_upload_append,

@@ -16,6 +16,7 @@
 #include "tests/unit/check.h"
 #include "registry/storage/s3/s3.h"
 #include "tests/unit/registry-storage-s3/bucket-fixture.h"
+#include "tests/unit/registry-storage-s3/small-store.h"
 #include "tests/unit/registry-storage/memory-storage.h"
 #include "tests/unit/scratch.h"
 
@@ -390,6 +391,42 @@ static void names_are_sorted_on_every_page(void **state)
     }
 }
 
+/* Returns the keys of a page, and "+" if there are more. */
+static const char *keys_below(const char *prefix, const char *after, size_t limit)
+{
+    static char text[512];
+    CLEANUP(storage_list_done) struct storage_list list = {0};
+    struct error err = {0};
+    size_t used = 0;
+
+    if (storage_list_keys(storage, prefix, after, limit, &list, &err) != 0)
+        fail_msg("%s", err.text);
+    text[0] = '\0';
+    for (size_t i = 0; i < list.count; i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s ", list.entries[i]->name);
+    snprintf(text + used, sizeof(text) - used, "%s", list.has_more ? "+" : "");
+    return text;
+}
+
+static void keys_of_any_depth_are_listed(void **state)
+{
+    (void)state;
+    if (!storage->functions->list_keys)
+        return;
+    put("p/a/x/y", "");
+    put("p/a-b/x", "");
+    put("p/a0", "");
+    put("p/b", "");
+    put("q", "");
+    assert_string_equal(keys_below("p/", NULL, STORAGE_KEYS_MAX), "a-b/x a/x/y a0 b ");
+    assert_string_equal(keys_below("p/", NULL, 2), "a-b/x a/x/y +");
+    assert_string_equal(keys_below("p/", "a/x/y", 1), "a0 +");
+    assert_string_equal(keys_below("p/", "a/", 1), "a/x/y +");
+    assert_string_equal(keys_below("p/", "a0", STORAGE_KEYS_MAX), "b ");
+    assert_string_equal(keys_below("p/", "b", STORAGE_KEYS_MAX), "");
+    assert_string_equal(keys_below("nothing/", NULL, STORAGE_KEYS_MAX), "");
+}
+
 static void objects_and_prefixes_are_removed(void **state)
 {
     static const char *const keys[] = {"a/b/",           "a/x", "a/c",  "b/nothing",
@@ -451,6 +488,7 @@ static void an_upload_grows_at_its_end_and_is_published(void **state)
     struct error err = {0};
     char text[8] = "";
     uint64_t size = 99;
+    int64_t started_s;
 
     (void)state;
     assert_int_equal(state_of(upload).size, 0);
@@ -463,13 +501,14 @@ static void an_upload_grows_at_its_end_and_is_published(void **state)
     assert_int_equal(storage_upload_read(upload, 1, text, 3), 3);
     assert_string_equal(text, "ell");
     assert_int_equal(storage_upload_keep(upload, &err), 0);
-    assert_int_equal(storage_upload_head(storage, "s/data", &size, &err), 0);
+    assert_int_equal(storage_upload_head(storage, "s/data", &size, &started_s, &err), 0);
     assert_int_equal(size, 5);
     assert_int_equal(publish(upload, "x/y/data"), 0);
     storage_upload_close(upload);
     storage_upload_close(NULL);
     assert_string_equal(text_at("x/y/data"), "hello");
-    assert_int_equal(storage_upload_head(storage, "s/data", &size, &err), STORAGE_NOT_FOUND);
+    assert_int_equal(storage_upload_head(storage, "s/data", &size, &started_s, &err),
+                     STORAGE_NOT_FOUND);
     assert_int_equal(try_to_open("s/data", STORAGE_UPLOAD_RESUME, 0), STORAGE_NOT_FOUND);
 }
 
@@ -615,9 +654,11 @@ static void a_published_upload_is_not_opened(void **state)
 static void a_lost_claim_is_noticed(void **state)
 {
     struct storage_upload *upload = open_upload("s/data", STORAGE_UPLOAD_NEW);
+    struct error err = {0};
 
     (void)state;
     assert_int_equal(append(upload, 0, "one"), 0);
+    assert_int_equal(storage_upload_keep(upload, &err), 0);
     backend->lose_claims(storage, "s/data");
     assert_int_equal(append(upload, 3, "two"), STORAGE_CLAIM_LOST);
     assert_int_equal(publish(upload, "x/data"), STORAGE_CLAIM_LOST);
@@ -659,14 +700,14 @@ static void a_claim_on_a_prefix_is_shared_or_exclusive(void **state)
     (void)state;
     assert_int_equal(claim("r/a/", STORAGE_SHARED, 0, &one), 0);
     assert_int_equal(claim("r/a/", STORAGE_SHARED, 0, &two), 0);
-    assert_int_equal(claim("r/a/", STORAGE_ALONE, 5, &three), STORAGE_WOULD_WAIT);
+    assert_int_equal(claim("r/a/", STORAGE_EXCLUSIVE, 5, &three), STORAGE_WOULD_WAIT);
     assert_int_equal(storage_claim_check(one, &err), 0);
     storage_claim_release(one);
-    assert_int_equal(claim("r/a/", STORAGE_ALONE, 0, &three), STORAGE_WOULD_WAIT);
+    assert_int_equal(claim("r/a/", STORAGE_EXCLUSIVE, 0, &three), STORAGE_WOULD_WAIT);
     storage_claim_release(two);
-    assert_int_equal(claim("r/a/", STORAGE_ALONE, 0, &three), 0);
+    assert_int_equal(claim("r/a/", STORAGE_EXCLUSIVE, 0, &three), 0);
     assert_int_equal(claim("r/a/", STORAGE_SHARED, 0, &one), STORAGE_WOULD_WAIT);
-    assert_int_equal(claim("r/other/", STORAGE_ALONE, 0, &one), 0);
+    assert_int_equal(claim("r/other/", STORAGE_EXCLUSIVE, 0, &one), 0);
     storage_claim_release(one);
     storage_claim_release(three);
     storage_claim_release(NULL);
@@ -680,7 +721,7 @@ static void *wait_to_be_alone(void *object)
     struct error err = {0};
 
     (void)object;
-    if (storage_claim(storage, "r/", STORAGE_ALONE, 60000, &alone, &err) != 0)
+    if (storage_claim(storage, "r/", STORAGE_EXCLUSIVE, 60000, &alone, &err) != 0)
         return NULL;
     __atomic_store_n(&is_alone, true, __ATOMIC_SEQ_CST);
     storage_claim_release(alone);
@@ -725,7 +766,7 @@ static void claims_end_with_their_process(void **state)
     child = fork();
     if (child == 0) {
         upload = open_upload("s/data", STORAGE_UPLOAD_NEW);
-        if (claim("r/", STORAGE_ALONE, 0, &held) == 0 && append(upload, 0, "one") == 0 &&
+        if (claim("r/", STORAGE_EXCLUSIVE, 0, &held) == 0 && append(upload, 0, "one") == 0 &&
             write(pipes[1], "x", 1) == 1)
             pause();
         _exit(1);
@@ -740,7 +781,7 @@ static void claims_end_with_their_process(void **state)
     upload = open_upload("s/data", STORAGE_UPLOAD_RESUME);
     assert_int_equal(state_of(upload).size, 3);
     storage_upload_close(upload);
-    assert_int_equal(claim("r/", STORAGE_ALONE, 0, &held), 0);
+    assert_int_equal(claim("r/", STORAGE_EXCLUSIVE, 0, &held), 0);
     storage_claim_release(held);
 }
 
@@ -915,6 +956,7 @@ static const struct {
     CASE(a_step_that_fails_stops_those_after_it),
     CASE(lists_come_in_pages_by_name),
     CASE(names_are_sorted_on_every_page),
+    CASE(keys_of_any_depth_are_listed),
     CASE(objects_and_prefixes_are_removed),
     CASE(an_unchanged_object_is_removed),
     CASE(a_note_is_an_object),
@@ -965,19 +1007,27 @@ static int run_cases(const struct backend *tested)
 /* As when the holder was stopped for longer than its lease, and another server went on and left. */
 static void lose_in_bucket(struct storage *bucket, const char *key)
 {
+    struct storage *other;
     struct storage_upload *upload;
     struct error err = {0};
 
-    s3_pass_time(bucket, 1000);
-    assert_int_equal(storage_upload_open(bucket, key, STORAGE_UPLOAD_RESUME, 0, &upload, &err), 0);
+    (void)bucket;
+    assert_int_equal(bucket_fixture_open_again(&other, &err), 0);
+    s3_pass_time(other, 1000);
+    assert_int_equal(storage_upload_open(other, key, STORAGE_UPLOAD_RESUME, 0, &upload, &err), 0);
+    assert_int_equal(storage_upload_append(upload, 3, "else", 4, &err), 0);
     storage_upload_close(upload);
-    s3_pass_time(bucket, 1000);
+    storage_close(other);
 }
 
 static void make_bucket_older(struct storage *bucket, int64_t seconds)
 {
+    int64_t until_s;
+
     s3_make_older(bucket, seconds);
-    usleep(2200000);
+    until_s = storage_now(bucket) + 2; /* this clock may be a second ahead of the store's */
+    while (storage_now(bucket) <= until_s)
+        usleep(10000);
 }
 
 static int run_in_bucket(void)
@@ -995,13 +1045,30 @@ static int run_in_bucket(void)
     return failed;
 }
 
-/* With "bucket" the backend for object stores, which needs one. */
+/* A bucket in this process, which is no proof for a real store. */
+static int run_in_small_bucket(void)
+{
+    struct small_store *store = small_store_new();
+    int failed;
+
+    setenv("S3_ENDPOINT", small_store_get_endpoint(store), 1);
+    setenv("S3_BUCKET", "bucket", 1);
+    setenv("S3_ACCESS_KEY", "AK", 1);
+    setenv("S3_SECRET_KEY", "secret", 1);
+    failed = run_in_bucket();
+    small_store_free(store);
+    return failed;
+}
+
+/* With "bucket" the backend for object stores, which needs one; "small-bucket" brings one. */
 int main(int argc, char *argv[])
 {
     int failed = 0;
 
     if (argc == 2 && strcmp(argv[1], "bucket") == 0)
         return run_in_bucket();
+    if (argc == 2 && strcmp(argv[1], "small-bucket") == 0)
+        return run_in_small_bucket();
     for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
         failed += run_cases(&backends[i]);
     return failed;

@@ -1,0 +1,20 @@
+/* The XML with which the Security Token Service gives keys: keys that are accepted can be used. */
+#include "registry/storage/s3/identity-answer.h"
+#include "registry/storage/s3/xml.h"
+#include "tests/fuzz/registry-storage/check-keys.h"
+
+bool fuzz_was_accepted;
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct keys *keys = NULL;
+    struct error err = {0};
+    int r;
+
+    REQUIRE(xml_load(&err) == 0);
+    r = identity_parse((struct piece){(const char *)data, size}, KEYS_ORIGIN, &keys, &err);
+    check_keys(r, keys, &err);
+    fuzz_was_accepted = r == 0;
+    keys_drop(keys);
+    return 0;
+}
