@@ -29,7 +29,7 @@ from harness import Skip, need
 TIMEOUT_S = 240
 POLL_S = 0.03
 MESSAGE_END = b"\0"
-FLAGS = ("--headless=new", "--no-sandbox", "--remote-debugging-pipe", "--no-first-run", "--mute-audio",
+FLAGS = ("--headless=new", "--window-size=1500,1000", "--no-sandbox", "--remote-debugging-pipe", "--no-first-run", "--mute-audio",
          "--no-default-browser-check", "--disable-background-networking", "--disable-component-update",
          "--disable-sync", "--disable-extensions", "--disable-gpu", "--disable-dev-shm-usage",
          "--disable-features=Translate,MediaRouter,OptimizationHints", "--force-color-profile=srgb",
@@ -44,7 +44,7 @@ document.addEventListener('securitypolicyviolation', (event) => {
 });
 """
 
-# Finds a visible element by its text or label. Arguments: selector, text, text of a row around it.
+# Finds a visible element by the text or label that people see; null: any text. Arguments: selector, text, text of a row around it.
 FIND = """
 (selector, wanted, around) => {
   const clean = (text) => (text || '').replace(/\\s+/g, ' ').trim();
@@ -53,11 +53,11 @@ FIND = """
     const style = getComputedStyle(element);
     return box.width > 1 && box.height > 1 && style.visibility === 'visible' && !element.closest('[inert]');
   };
-  const labelsOf = (element) => [clean(element.innerText), element.title, ...[...(element.labels || [])]
+  const labelsOf = (element) => [clean(element.innerText), ...[...(element.labels || [])]
     .map((label) => clean(label.innerText))];
   const place = document.querySelector('dialog[open]') || document;
   const found = [...place.querySelectorAll(selector)].filter((element) => isVisible(element)
-    && labelsOf(element).some((label) => label === wanted)
+    && (wanted === null || labelsOf(element).some((label) => label === wanted))
     && (!around || clean((element.closest('tr, li, section, .copyable') || {}).innerText).includes(around)));
   const inner = found.filter((one) => !found.some((other) => other !== one && one.contains(other)));
   return inner.length === 1 ? inner[0] : null;
@@ -187,6 +187,21 @@ class Browser:
         self.call("Page.navigate", {"url": address})
         self.wait_until("document.readyState === 'complete'")
 
+    def reload(self):
+        """Loads the page again, and waits until it is complete."""
+        self.evaluate("window.isOld = true")
+        self.call("Page.reload")
+        end = time.monotonic() + TIMEOUT_S
+        while not self.is_new():
+            assert time.monotonic() < end, "the page was not loaded again"
+            time.sleep(POLL_S)
+
+    def is_new(self):
+        try:
+            return self.evaluate("!window.isOld && document.readyState === 'complete'")
+        except AssertionError:  # between two documents
+            return False
+
     def go(self, place):
         """Changes the part of the address after '#', as a bookmark does, and waits for the view.
 
@@ -279,6 +294,10 @@ class Browser:
     def click(self, text, around=None):
         """Clicks the one visible link, button or checkbox with this text, in a row that contains another text."""
         self.press_mouse(*self.point(CLICKABLE, text, around))
+
+    def tick(self, around):
+        """Clicks the checkbox in the row that contains a text."""
+        self.press_mouse(*self.point("input[type=checkbox]", None, around))
 
     def fill(self, label, value):
         """Types a value into the field with this label, in place of what it has."""

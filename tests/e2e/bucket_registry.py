@@ -5,6 +5,9 @@
         with BucketRegistry(gateway, "name") as registry: ...
 """
 
+import time
+
+from ceph_gateway import CephGateway
 from registry import Registry
 from s3_client import S3
 
@@ -18,7 +21,7 @@ def make_bucket(gateway, name):
 
 
 class BucketRegistry(Registry):
-    STORAGE = "s3: {}"
+    STORAGE = "s3"
 
     def __init__(self, gateway, bucket, endpoint=None, **settings):
         """endpoint: of a proxy before the gateway."""
@@ -29,3 +32,31 @@ class BucketRegistry(Registry):
 
     def _defaults(self):
         return {name: value for name, value in super()._defaults().items() if "FILESYSTEM" not in name}
+
+
+class World:
+    """One gateway for all cases; each has a bucket of its own."""
+
+    gateway = None
+
+    @classmethod
+    def bucket(cls, name):
+        if not cls.gateway:
+            cls.gateway = CephGateway().__enter__()
+        return make_bucket(cls.gateway, name)
+
+    @classmethod
+    def registry(cls, name, **settings):
+        return BucketRegistry(cls.gateway, name, **settings)
+
+    @classmethod
+    def end(cls):
+        if cls.gateway:
+            cls.gateway.__exit__()
+
+
+def wait_until(condition):
+    end = time.monotonic() + 300
+    while not condition():
+        assert time.monotonic() < end, "nothing happened for five minutes"
+        time.sleep(0.02)

@@ -71,16 +71,16 @@ def for_all_users(program):
     """Returns a path from which every user can run the program: a copy if other users cannot enter its directory.
 
     Root's clone is usually in a home directory of mode 0700, but a test that drops root's privileges
-    must be able to run the program.
+    must be able to run the program. The modules beside the program are copied, too.
     """
     if os.geteuid() != 0 or not os.path.isfile(program) or can_others_run(program):
         return str(program)
     directory = tempfile.mkdtemp(prefix="dcp-program.", dir="/tmp")
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     os.chmod(directory, 0o755)
-    copy = shutil.copy(program, directory)
-    os.chmod(copy, 0o755)
-    return copy
+    for file in (program, *pathlib.Path(program).parent.glob("registryd-*.so")):
+        os.chmod(shutil.copy(file, directory), 0o755)
+    return os.path.join(directory, os.path.basename(program))
 
 
 ENOUGH_MIB = 2048

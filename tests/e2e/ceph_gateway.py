@@ -60,8 +60,8 @@ osd pool default pg autoscale mode = off
 osd crush chooseleaf type = 0
 osd objectstore = memstore
 memstore device bytes = {store_bytes}
-osd max object name len = 256
-osd max object namespace len = 64
+osd max object name len = 2048
+osd max object namespace len = 256
 osd class update on start = false
 osd crush update on start = false
 [client.rgw.a]
@@ -145,16 +145,21 @@ class CephGateway:
     def _create_osd(self):
         osd = str(uuid.uuid4())
         # An OSD that places itself in the map may ask before it knows the cluster, and ends with "wrong fsid".
-        self._run("ceph", "--connect-timeout", str(TIMEOUT_S),
-                  commands=f"osd create {osd}\nosd crush add 0 1.0 root=default host=localhost\n")
+        # A monitor that is still starting answers EPERM. Both commands may be repeated.
+        self._wait("mon", lambda: self._call(
+            "ceph", "--connect-timeout", str(TIMEOUT_S),
+            commands=f"osd create {osd}\nosd crush add 0 1.0 root=default host=localhost\n").returncode == 0)
         self._run("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", osd, "--no-mon-config")
 
     def _command(self, program, *words):
         return [need(program), *(["-c", self.dir / "ceph.conf"] if program not in ("ceph-authtool", "monmaptool") else []), *words]
 
-    def _run(self, *words, commands=""):
-        done = subprocess.run(self._command(*words), env=self.env, cwd="/", input=commands.encode(),
+    def _call(self, *words, commands=""):
+        return subprocess.run(self._command(*words), env=self.env, cwd="/", input=commands.encode(),
                               capture_output=True, timeout=TIMEOUT_S, check=False)
+
+    def _run(self, *words, commands=""):
+        done = self._call(*words, commands=commands)
         assert done.returncode == 0, f"{words[0]}: {done.stderr.decode(errors='replace')}"
         return done.stdout.decode()
 

@@ -1,4 +1,6 @@
-"""registryd, or docker-registry, with a configuration that a test writes: a file, variables, or both."""
+"""registryd, or docker-registry, with a configuration that a test writes: a file, variables, or
+both.
+"""
 
 import http.client
 import os
@@ -31,7 +33,8 @@ class Directory:
         self.path = pathlib.Path(tempfile.mkdtemp(prefix="dcp-config.", dir="/tmp"))
         self.env = {name: os.environ[name] for name in KEPT if name in os.environ}
         self.env["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = str(self.path / "data")
-        self.env["REGISTRY_CONFIGURATION_PATH"] = ""  # do not read the configuration of a registry that is installed here
+        # Do not read the configuration of a registry that is installed here
+        self.env["REGISTRY_CONFIGURATION_PATH"] = ""
         return self
 
     def __exit__(self, *_):
@@ -43,30 +46,41 @@ class Directory:
 
     def run(self, *words, **env):
         """Runs the program until it exits; for configurations that prevent a start."""
-        done = subprocess.run([PROGRAM, *words], env={**self.env, **env}, cwd=self.path, stdin=subprocess.DEVNULL,
+        done = subprocess.run([PROGRAM, *words], env={**self.env, **env}, cwd=self.path,
+                              stdin=subprocess.DEVNULL,
                               capture_output=True, timeout=TIMEOUT_S)
         return Result(done.returncode, done.stdout, done.stderr)
 
     def make_certificate(self):
-        subprocess.run([need("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                        "-keyout", "privkey.key", "-out", "cert.crt", "-days", "2", "-subj", "/CN=localhost",
-                        "-addext", "subjectAltName=DNS:localhost", "-addext", "keyUsage=critical,digitalSignature,keyCertSign"], cwd=self.path, check=True, capture_output=True)
+        subprocess.run([need("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes",
+                        "-keyout", "privkey.key", "-out", "cert.crt", "-days", "2", "-subj",
+                        "/CN=localhost",
+                        "-addext", "subjectAltName=DNS:localhost", "-addext",
+                        "keyUsage=critical,digitalSignature,keyCertSign"], cwd=self.path,
+                       check=True, capture_output=True)
 
 
 class Server:
-    """A running server. socket_path: a socket to listen on instead of a port. owner: the numeric user ID that runs it."""
+    """A running server. socket_path: a socket to listen on instead of a port. owner: the numeric
+    user ID that runs it.
+    """
 
-    def __init__(self, directory, *words, program=PROGRAM, is_tls=False, socket_path=None, owner=None, **env):
+    def __init__(self, directory, *words, program=PROGRAM, is_tls=False, socket_path=None,
+                 owner=None, **env):
         self.directory, self.is_tls, self.socket_path = directory, is_tls, socket_path
         self.port = free_port()
         env = {name: str(value).replace("PORT", str(self.port)) for name, value in env.items()}
         if program != PROGRAM and not words:  # registry:2 needs a file
-            words = [directory.write("peer.yml", "version: 0.1\nstorage: {filesystem: {}}\nhttp: {}\n")]
+            words = [directory.write("peer.yml",
+                                     "version: 0.1\nstorage: {filesystem: {}}\nhttp: {}\n")]
         words = [self._with_port(word) for word in words]
         self.log_path = directory.path / "log"
         with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen([program, "serve", *words], env={**directory.env, **env}, cwd=directory.path,
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=owner)
+            self.process = subprocess.Popen([program, "serve", *words],
+                                            env={**directory.env, **env}, cwd=directory.path,
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            user=owner)
 
     def _with_port(self, path):
         file = self.directory.path / path
@@ -139,6 +153,7 @@ class Server:
 def assert_refused(result, *words):
     """The exit status is 1, and standard error is one line that contains every word."""
     assert result.rc == 1 and result.out == b"", result
-    assert result.err.count(b"\n") == 1 and result.err.endswith(b"\n") and result.err.startswith(b"registryd: "), result
+    assert (result.err.count(b"\n") == 1 and result.err.endswith(b"\n")
+            and result.err.startswith(b"registryd: ")), result
     for word in words:
         assert word.encode() in result.err, f"does not say {word!r}: {result}"

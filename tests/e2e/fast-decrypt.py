@@ -545,7 +545,7 @@ def _():
         user.store("https://example.com", "me", "a very secret word")
         (user.gnupg / "gpg.conf").write_text("no-auto-key-locate\ndisable-dirmngr\ndebug-level guru\n")
         document = json.dumps({"ServerURL": "https://b.example", "Username": "me", "Secret": "another secret word"}).encode()
-        script = f"cd {user.home} && exec {helper_path()} "
+        script = f"cd {user.home} && exec {shlex.quote(helper_path())} "
         runs = [user.run(["sh", "-c", script + "store"], document)]
         if os.environ.get("HAS_FAST_PATH") != "0":
             user.run(["gpg-connect-agent", "/bye"], check=True)

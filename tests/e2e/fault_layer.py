@@ -22,14 +22,18 @@ CALLS = ("openat", "write", "pwrite", "pread", "read", "fdatasync", "fsync", "re
 RULE = struct.Struct("=iiii")
 
 
+def skip_if_sanitized():
+    needed = subprocess.run(["ldd", registryd()], capture_output=True, text=True, check=False).stdout
+    if "libasan" in needed or "libtsan" in needed or b"__asan_init" in pathlib.Path(registryd()).read_bytes():
+        raise Skip("a sanitizer and an LD_PRELOAD library must both come first")
+
+
 class FaultLayer:
     def __init__(self):
         self.library = pathlib.Path(os.environ.get("FAULT_LAYER_LIBRARY") or ROOT / "build/tests/fault-layer.so").resolve()
         if not self.library.is_file():
             raise Skip(f"{self.library} is not built")
-        needed = subprocess.run(["ldd", registryd()], capture_output=True, text=True, check=False).stdout
-        if "libasan" in needed or "libtsan" in needed or b"__asan_init" in pathlib.Path(registryd()).read_bytes():
-            raise Skip("a sanitizer and this LD_PRELOAD library must both come first")
+        skip_if_sanitized()
         self.file = tempfile.NamedTemporaryFile(prefix="dcp-fault.", dir="/tmp")
         self.file.truncate(len(CALLS) * RULE.size)
         self.map = mmap.mmap(self.file.fileno(), len(CALLS) * RULE.size)

@@ -2,11 +2,13 @@
 
     with FaultProxy(port_of_the_store, seed=1) as proxy:
         proxy.endpoint ...
-        proxy.faults = {"busy": 0.5}      # of all requests; "cut", "lost" and "slow", too
+        proxy.faults = {"busy": 0.5}      # of all requests; "cut", "lost", "slow" and "silent", too
         proxy.counts                      # how often each came
+        proxy.silenced                    # the first lines of the requests without an answer
 
 busy: 503 instead of an answer. cut: the answer ends after some bytes. lost: the request is passed on, its answer is not. slow: the
-answer comes in small pieces. Each request is drawn once; a seed makes the draws the same, though not their order.
+answer comes in small pieces. silent: the request is not passed on, and the connection stays open. Each request is drawn once; a
+seed makes the draws the same, though not their order.
 """
 
 import collections
@@ -67,7 +69,7 @@ def body_size(head):
 class FaultProxy:
     def __init__(self, port, seed):
         self.port, self.random = port, random.Random(seed)
-        self.faults, self.counts = {}, collections.Counter()
+        self.faults, self.counts, self.silenced = {}, collections.Counter(), []
         self.lock, self.is_over = threading.Lock(), False
 
     def __enter__(self):
@@ -111,6 +113,10 @@ class FaultProxy:
                 if fault == "busy":
                     client.sendall(BUSY)
                     return
+                if fault == "silent":
+                    self.silenced.append(head.split(b"\r\n")[0].decode())
+                    while True:  # until the client gives up
+                        requests.more()
                 if not store:
                     store = socket.create_connection(("127.0.0.1", self.port))
                     store.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

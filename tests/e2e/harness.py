@@ -212,16 +212,24 @@ class Sandbox:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def end_agent(self):
-        """Stops gpg-agent and GnuPG's other daemons, and waits until the agent has exited.
+        """Stops GnuPG's daemons, and waits until gpg-agent and keyboxd have exited.
 
         An agent that is about to exit keeps its socket, and on a busy machine the next client could wait for it in vain.
+        A keyboxd that is about to exit removes the lock file of its database, even if a test has just written one.
         """
-        answer = self.run(["gpg-connect-agent", "--no-autostart", "getinfo pid", "/bye"])
-        pid = re.search(rb"^D (\d+)$", answer.out, re.MULTILINE)
-        with open_process(int(pid[1]) if pid else None) as agent:
+        with contextlib.ExitStack() as opened:
+            daemons = {name: opened.enter_context(open_process(self.find_daemon(*option)))
+                       for name, option in (("gpg-agent", []), ("keyboxd", ["--keyboxd"]))}
             self.run(["gpgconf", "--kill", "all"])
-            if agent is not None:
-                assert select.select([agent], [], [], TIMEOUT_S)[0], "gpg-agent does not exit"
+            for name, daemon in daemons.items():
+                if daemon is not None:
+                    assert select.select([daemon], [], [], TIMEOUT_S)[0], f"{name} does not exit"
+
+    def find_daemon(self, *option):
+        """The process id of gpg-agent, or of the daemon that an option of gpg-connect-agent names; None if it does not run."""
+        answer = self.run(["gpg-connect-agent", *option, "--no-autostart", "getinfo pid", "/bye"])
+        pid = re.search(rb"^D (\d+)$", answer.out, re.MULTILINE)
+        return int(pid[1]) if pid else None
 
     def run(self, argv, stdin=b"", check=False, env=None, **more):
         """Runs a program as this user. env adds variables to the user's environment; None removes one.

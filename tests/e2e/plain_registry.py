@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import time
 
+import storage_choice
 from harness import descriptors_of, need
 from registry import free_port, registryd
 
@@ -22,29 +23,40 @@ TIMEOUT_S = 300
 
 
 class Server:
-    """registryd or docker-registry on a free loopback port, with this htpasswd file (None: without one)."""
+    """registryd or docker-registry on a free loopback port, with this htpasswd file (None: without
+    one).
+    """
 
-    def __init__(self, htpasswd, program=PROGRAM, owner=None, port=None, before=None, files=None, **settings):
-        """settings: variables of the registry, without REGISTRY_; owner: the owner of its files; before: a function that
-        the process calls before it runs the program; files: {name: text} of more files beside the htpasswd file."""
+    def __init__(self, htpasswd, program=PROGRAM, owner=None, port=None, before=None, files=None,
+                 variables=None, **settings):
+        """settings: variables of the registry, without REGISTRY_; owner: the owner of its files;
+        before: a function that the process calls before it runs the program; files: {name: text} of
+        more files beside the htpasswd file; variables: more variables of its environment."""
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="registry-auth.", dir="/tmp"))
         self.file, self.log_path = self.dir / "htpasswd", self.dir / "log"
         self.config = self.dir / "config.yml"
-        self.config.write_text("version: 0.1\nstorage:\n  filesystem: {}\nhttp: {}\n")
         self.port, self.debug_port = port or free_port(), free_port()
         if htpasswd is not None:
             self.write(htpasswd)
         for name, text in (files or {}).items():
             self.write(text, self.dir / name)
-        self.env = {"PATH": os.environ["PATH"], "REGISTRY_AUTH": "htpasswd", "REGISTRY_AUTH_HTPASSWD_REALM": "Registry Realm",
-                    "REGISTRY_AUTH_HTPASSWD_PATH": str(self.file), "REGISTRY_HTTP_ADDR": f"127.0.0.1:{self.port}",
-                    "REGISTRY_HTTP_DEBUG_ADDR": f"127.0.0.1:{self.debug_port}", "REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED": "true",
+        self.env = {"PATH": os.environ["PATH"], "REGISTRY_AUTH": "htpasswd",
+                    "REGISTRY_AUTH_HTPASSWD_REALM": "Registry Realm",
+                    "REGISTRY_AUTH_HTPASSWD_PATH": str(self.file),
+                    "REGISTRY_HTTP_ADDR": f"127.0.0.1:{self.port}",
+                    "REGISTRY_HTTP_DEBUG_ADDR": f"127.0.0.1:{self.debug_port}",
+                    "REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED": "true",
                     "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": str(self.dir / "data")}
         self.env.update({f"REGISTRY_{name}": value for name, value in settings.items()})
         if self.env["REGISTRY_AUTH"] != "htpasswd":
-            self.env = {name: value for name, value in self.env.items() if "AUTH_HTPASSWD" not in name}
-        self.env.update({name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")
+            self.env = {name: value for name, value in self.env.items()
+                        if "AUTH_HTPASSWD" not in name}
+        self.env.update({name: os.environ[name]
+                         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")
                          if name in os.environ})
+        self.env.update(variables or {})
+        storage, self.env = storage_choice.choose(program, self.env)
+        self.config.write_text(f"version: 0.1\nstorage:\n  {storage}: {{}}\nhttp: {{}}\n")
         if owner is not None:
             (self.dir / "data").mkdir()
             for path in (self.dir, self.dir / "data", self.file):
@@ -54,8 +66,10 @@ class Server:
 
     def _start(self):
         with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen([self.program, "serve", self.config], cwd=self.dir, env=self.env,
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=self.before)
+            self.process = subprocess.Popen([self.program, "serve", self.config], cwd=self.dir,
+                                            env=self.env,
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            preexec_fn=self.before)
 
     def _stop(self):
         if self.process.poll() is None:
@@ -102,7 +116,8 @@ class Server:
     def cpu_ns(self):
         """Returns the CPU time of all its threads so far."""
         tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
-        return sum(int((task / "schedstat").read_text(encoding="ascii").split()[0]) for task in tasks.iterdir())
+        return sum(int((task / "schedstat").read_text(encoding="ascii").split()[0])
+                   for task in tasks.iterdir())
 
     def descriptors(self):
         return descriptors_of(self.process)
@@ -110,15 +125,19 @@ class Server:
     def log(self):
         return self.log_path.read_text(errors="replace")
 
-    def get(self, user=None, password="", path="/v2/", authorization=None, source="127.0.0.1", headers=None):
+    def get(self, user=None, password="", path="/v2/", authorization=None, source="127.0.0.1",
+            headers=None):
         """Sends a GET from that address; returns status, headers and body."""
         if user is not None:
             pair = [part if isinstance(part, bytes) else part.encode() for part in (user, password)]
             authorization = "Basic " + base64.b64encode(b":".join(pair)).decode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S, source_address=(source, 0))
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S,
+                                                source_address=(source, 0))
         try:
-            connection.request("GET", path, headers={**({"Authorization": authorization} if authorization else {}),
-                                                     **(headers or {})})
+            connection.request("GET", path,
+                               headers={**({"Authorization": authorization} if authorization
+                                           else {}),
+                                        **(headers or {})})
             answer = connection.getresponse()
             return answer.status, answer.headers, answer.read()
         finally:
@@ -129,7 +148,8 @@ class Server:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
         login = base64.b64encode(f"{user}:{password}".encode()).decode()
         try:
-            connection.request(method, path, body, {"Authorization": "Basic " + login, **(headers or {})})
+            connection.request(method, path, body,
+                               {"Authorization": "Basic " + login, **(headers or {})})
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:
@@ -148,7 +168,8 @@ class Server:
 
 def line(user, password, cost=4):
     """Returns the line that Apache's htpasswd prints."""
-    done = subprocess.run([need("htpasswd"), "-inB", "-C", str(cost), user], input=password.encode(), check=True, capture_output=True)
+    done = subprocess.run([need("htpasswd"), "-inB", "-C", str(cost), user],
+                          input=password.encode(), check=True, capture_output=True)
     return done.stdout.decode().strip() + "\n"
 
 

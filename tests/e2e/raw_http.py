@@ -24,7 +24,8 @@ def basic(user, password):
 def head(method, target, *headers, version="HTTP/1.1"):
     """Returns the head of a request; headers are whole lines."""
     target = target if isinstance(target, bytes) else target.encode()
-    return method.encode() + b" " + target + b" " + version.encode() + b"\r\n" + HOST + b"".join(headers) + b"\r\n"
+    return method.encode() + b" " + target + b" " + version.encode() + b"\r\n" + HOST + b"".join(
+        headers) + b"\r\n"
 
 
 class Answer:
@@ -107,13 +108,16 @@ class Raw:
         return data[:size]
 
     def read(self, method="GET"):
-        """Returns the next answer; raises if it is invalid, EOFError if the server closed the connection."""
+        """Returns the next answer; raises if it is invalid, EOFError if the server closed the
+        connection.
+        """
         lines = self._until(b"\r\n\r\n").split(b"\r\n")
         status = re.fullmatch(rb"HTTP/1\.1 ([1-5]\d\d) [^\r\n]*", lines[0])
         assert status, lines[0]
         headers = {}
         for line in lines[1:]:
-            field = re.fullmatch(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x20-\x7e\x80-\xff\t]*)", line)
+            field = re.fullmatch(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x20-\x7e\x80-\xff\t]*)",
+                                 line)
             assert field, line
             headers[field[1].decode().lower()] = field[2].decode("latin-1").strip()
         number = int(status[1])
@@ -124,7 +128,9 @@ class Raw:
 
 
 def ask(port, data, method="GET", **options):
-    """Sends data on a new connection; returns the answer, or None if the server closed it without one."""
+    """Sends data on a new connection; returns the answer, or None if the server closed it without
+    one.
+    """
     with Raw(port, **options) as raw:
         try:
             return raw.send(data).read(method)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Authentication with an htpasswd file: registryd reads it as registry:2 does, and follows changes of the file.
+"""Authentication with an htpasswd file: registryd reads it as registry:2 does, and follows changes
+of the file.
 
 REGISTRYD names the program under test (default: build/registry/registryd of this checkout).
 """
@@ -25,7 +26,8 @@ def _():
         for path in ("/v2/", "/v2/_catalog", "/v2/a/tags/list", "/v2/a/manifests/latest"):
             status, headers, body = server.get(path=path)
             assert status == 401, (path, status)
-            assert headers["WWW-Authenticate"] == 'Basic realm="Registry Realm"', headers["WWW-Authenticate"]
+            assert headers["WWW-Authenticate"] == 'Basic realm="Registry Realm"', (
+                headers["WWW-Authenticate"])
             assert json.loads(body)["errors"][0]["code"] == "UNAUTHORIZED", body
 
 
@@ -33,7 +35,8 @@ def _():
 def _():
     with Server(line("me", "secret") + line("you", "other")) as server:
         assert server.status("me", "secret") == 200
-        for user, password in (("me", "Secret"), ("me", ""), ("me", "other"), ("nobody", "secret"), ("", ""), ("me", "secret\0"),
+        for user, password in (("me", "Secret"), ("me", ""), ("me", "other"), ("nobody", "secret"),
+                               ("", ""), ("me", "secret\0"),
                                ("Me", "secret"), ("me ", "secret")):
             assert server.status(user, password) == 401, (user, password)
         assert server.status("me", "secret") == 200
@@ -42,7 +45,8 @@ def _():
 @case("an invalid Authorization header is rejected, and harms nothing")
 def _():
     with Server(line("me", "secret")) as server:
-        for text in ("Basic", "Basic ", "Basic !!!", "Basic bWU=", "Bearer abc", "Basic " + "A" * 7000, "x"):
+        for text in ("Basic", "Basic ", "Basic !!!", "Basic bWU=", "Bearer abc",
+                     "Basic " + "A" * 7000, "x"):
             assert server.status(authorization=text) in (400, 401), text
         assert server.status("me", "secret") == 200
 
@@ -56,15 +60,18 @@ FILE_OF_ALL_KINDS = (
     + f"twice:$2a$05${TAIL}\ntwice:gone\nback:gone\nback:$2a$05${TAIL}\n"
     + f"short:$2a$05${TAIL[:-1]}\ncheap:$2a$03${TAIL}\n"
     + f"salt:$2a$05$CCCCCCCCCCCCCCCCCCCCC/{TAIL[22:]}\n"
-    + "apr1:$apr1$TyXgrfV2$wVX2naLcJUcqnSmarl7lA1\nsha:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\nplain:U*U\nnone:\n"
+    + "apr1:$apr1$TyXgrfV2$wVX2naLcJUcqnSmarl7lA1\nsha:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n"
+    + "plain:U*U\nnone:\n"
     + f"two words:$2a$05${TAIL}\n:$2a$05${TAIL}\nü:$2a$05${TAIL}\n")
-USERS = ["a", "b", "x", "y", "indented", "fields", "longer", "twice", "back", "short", "cheap", "salt", "apr1", "sha", "plain",
+USERS = ["a", "b", "x", "y", "indented", "fields", "longer", "twice", "back", "short", "cheap",
+         "salt", "apr1", "sha", "plain",
          "none", "two words", "", "ü", "#", "# a comment", " indented", "nobody"]
 
 
 @case("registryd accepts and rejects the same users as registry:2 for the same file")
 def _():
-    with Server(FILE_OF_ALL_KINDS) as ours, Server(FILE_OF_ALL_KINDS, need("docker-registry")) as theirs:
+    with Server(FILE_OF_ALL_KINDS) as ours, Server(FILE_OF_ALL_KINDS,
+                                                   need("docker-registry")) as theirs:
         for user in USERS:
             for password in ("U*U", "U*u", ""):
                 answers = ours.status(user, password), theirs.status(user, password)
@@ -96,7 +103,8 @@ def _():
 
 @case("Apache's htpasswd may change the file in place under load, and no valid login is rejected")
 def _():
-    with Server(line("me", "secret")) as server, concurrent.futures.ThreadPoolExecutor(3) as threads:
+    with Server(line("me", "secret")) as server, concurrent.futures.ThreadPoolExecutor(
+            3) as threads:
         is_over = False
 
         def ask():
@@ -107,7 +115,8 @@ def _():
 
         asking = [threads.submit(ask) for _ in range(2)]
         for i in range(20):
-            subprocess.run([need("htpasswd"), "-bB", "-C4", server.file, f"user{i}", "p"], check=True, capture_output=True)
+            subprocess.run([need("htpasswd"), "-bB", "-C4", server.file, f"user{i}", "p"],
+                           check=True, capture_output=True)
         assert server.status("user19", "p") == 200
         is_over = True
         statuses = {status for done in asking for status in done.result()}
@@ -146,7 +155,8 @@ def _():
         assert "can be read by every user" in server.log(), server.log()
 
 
-@case("a missing file prevents the start; no file is created, and the error names the command that creates one")
+@case("a missing file prevents the start; no file is created, and the error names the command "
+      "that creates one")
 def _():
     server = Server(None)
     assert server.process.wait(TIMEOUT_S) == 1
@@ -179,32 +189,39 @@ def _():
 
 @case("200 concurrent clients with the same password cost at most one bcrypt per computing thread")
 def _():
-    computers = max(2, len(os.sched_getaffinity(0))) + 2 # SPARE_COMPUTERS in registry/cli/serve/service.c
-    with Server(line("me", "secret", 10)) as server, concurrent.futures.ThreadPoolExecutor(200) as threads:
+    # SPARE_COMPUTERS in registry/cli/serve/service.c
+    computers = max(2, len(os.sched_getaffinity(0))) + 2
+    with Server(line("me", "secret",
+                     10)) as server, concurrent.futures.ThreadPoolExecutor(200) as threads:
         assert set(threads.map(lambda _: server.status("me", "secret"), range(200))) == {200}
         assert server.metric("registry_auth_bcrypt_total") <= computers
 
 
-@case("rejecting an unknown user costs as much as rejecting a known one, whatever the known user's hash")
+@case("rejecting an unknown user costs as much as rejecting a known one, whatever the "
+      "known user's hash")
 def _():
-    text = line("ten", "secret", 10) + line("five", "secret", 5) + "apr1:$apr1$TyXgrfV2$wVX2naLcJUcqnSmarl7lA1\n"
+    text = line("ten", "secret", 10) + line("five", "secret",
+                                            5) + "apr1:$apr1$TyXgrfV2$wVX2naLcJUcqnSmarl7lA1\n"
     with Server(text, AUTH_HTPASSWD_GUESSES="0") as server:
         taken = {}
         for _ in range(9):
             for user in ("ten", "five", "apr1", "nobody", "n" * 200):
-                # CPU time: it includes what a client can measure, but not the load of other processes.
+                # CPU time: it includes what a client can measure, but not the load of other
+                # processes.
                 begin = server.cpu_ns()
                 assert server.status(user, "wrong") == 401
                 taken.setdefault(user, []).append(server.cpu_ns() - begin)
         usual = {user: statistics.median(times) / 1e6 for user, times in taken.items()}
-        print("# milliseconds of CPU time for a rejected login:", {user[:6]: round(ms, 2) for user, ms in usual.items()})
+        print("# milliseconds of CPU time for a rejected login:",
+              {user[:6]: round(ms, 2) for user, ms in usual.items()})
         assert max(usual.values()) < 1.15 * min(usual.values()), usual
 
 
 @case("a client that guesses passwords delays neither cached nor new logins")
 def _():
     text = line("victim", "secret", 11) + line("known", "secret", 4) + line("new", "secret", 4)
-    with Server(text, AUTH_HTPASSWD_GUESSES="0") as server, concurrent.futures.ThreadPoolExecutor(100) as threads:
+    with Server(text, AUTH_HTPASSWD_GUESSES="0") as server, concurrent.futures.ThreadPoolExecutor(
+            100) as threads:
         assert server.status("known", "secret") == 200
         began = time.monotonic()
         guesses = [threads.submit(server.status, "victim", f"guess{i}") for i in range(100)]
@@ -233,11 +250,13 @@ def _():
         status, headers, body = server.get("victim", "one more")
         assert status == 429 and 1 <= int(headers["Retry-After"]) <= 12, headers
         assert json.loads(body)["errors"][0]["code"] == "TOOMANYREQUESTS", body
-        assert server.status("victim", "secret") == 200, "a cached password must not count as a guess"
+        assert server.status("victim", "secret") == 200, (
+            "a cached password must not count as a guess")
         assert server.status("other", "secret") == 200, "another user at the same address"
         server.write(text + "# changed: this empties the password cache\n")
         assert server.status("victim", "secret") == 429
-        assert server.status("victim", "secret", source="127.0.0.2") == 200, "the same user at another address"
+        assert server.status("victim", "secret", source="127.0.0.2") == 200, (
+            "the same user at another address")
 
 
 @case("thousands of concurrent guesses are limited to the same number")
@@ -255,8 +274,11 @@ def _():
 def _():
     with Server(line("victim", "secret", 4), AUTH_HTPASSWD_GUESSES="3") as server:
         for i in range(6):
-            said = {name: f"192.0.2.{i}" for name in ("X-Forwarded-For", "X-Real-IP", "True-Client-IP", "CF-Connecting-IP")}
-            status = server.status("victim", f"guess{i}", headers={**said, "Forwarded": f"for=192.0.2.{i}"})
+            said = {name: f"192.0.2.{i}"
+                    for name in ("X-Forwarded-For", "X-Real-IP", "True-Client-IP",
+                                 "CF-Connecting-IP")}
+            status = server.status("victim", f"guess{i}",
+                                   headers={**said, "Forwarded": f"for=192.0.2.{i}"})
             assert status == (401 if i < 3 else 429), (i, status)
 
 

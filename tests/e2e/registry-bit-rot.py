@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Bit rot on the disk: registryd never serves damaged bytes as valid, and `registryd verify` finds them."""
+"""Bit rot on the disk: registryd never serves damaged bytes as valid, and `registryd verify` finds
+them.
+"""
 
 import http.client
 import random
@@ -61,19 +63,23 @@ def _():
                 replace(path, damage(content))
                 assert pull(registry, url) is None, (len(content), what)
                 replace(path, content)
-                for _ in range(2):  # the first time it is hashed, the second time the result is cached
+                # The first time it is hashed, the second time the result is cached
+                for _ in range(2):
                     assert pull(registry, url) == content, what
         log = registry.log.read_text()
         assert f"the blob {digest(BIG)} is damaged" in log, log[-500:]
 
 
-@case("a damaged manifest is refused by digest and by tag; lists omit it; it can be deleted and pushed again")
+@case("a damaged manifest is refused by digest and by tag; lists omit it; it can be deleted "
+      "and pushed again")
 def _():
     with Registry() as registry:
         client = Client(registry)
         subject = client.push_image("a/b", "t")
-        descriptor = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest(subject), "size": len(subject)}
-        one, two = (client.make_image("a/b", subject=descriptor, annotations={"n": str(n)}) for n in range(2))
+        descriptor = {"mediaType": "application/vnd.oci.image.manifest.v1+json",
+                      "digest": digest(subject), "size": len(subject)}
+        one, two = (client.make_image("a/b", subject=descriptor, annotations={"n": str(n)})
+                    for n in range(2))
         for manifest in (one, two):
             assert client.put_manifest("a/b", digest(manifest), manifest).status == 201
         path = file_of(registry, digest(one))
@@ -85,7 +91,8 @@ def _():
             assert [item["digest"] for item in listed] == [digest(two)], what
         assert "is damaged" in registry.log.read_text()
         result = registry.run_program("garbage-collect", "-m")
-        assert result.returncode == 1 and digest(one) in result.stderr and "nothing was removed" in result.stderr, result
+        assert (result.returncode == 1 and digest(one) in result.stderr
+                and "nothing was removed" in result.stderr), result
         assert client.put_manifest("a/b", digest(one), one).status == 201
         assert client.get_manifest("a/b", digest(one)).body == one
         path.write_bytes(b"")
@@ -114,17 +121,21 @@ def _():
         for wrong in (b"", b"rubbish", b"sha256:" + b"0" * 64):
             link.write_bytes(wrong)
             result = registry.run_program("verify")
-            said = "missing: sha256:" if len(wrong) > 9 else "wrong: repositories/a/b/_manifests/tags/t/current/link"
+            said = "missing: sha256:" if len(
+                wrong) > 9 else "wrong: repositories/a/b/_manifests/tags/t/current/link"
             assert result.returncode == 1 and said in result.stdout, (wrong, result)
         link.write_text(digest(image))
-        revision = root / "repositories/a/b/_manifests/revisions/sha256" / digest(image).partition(":")[2] / "link"
+        revision = root / "repositories/a/b/_manifests/revisions/sha256" / digest(image).partition(
+            ":")[2] / "link"
         layer = root / "repositories/a/b/_layers/sha256" / name.partition(":")[2] / "link"
         for place in (revision, layer):
             whole = place.read_bytes()
             for wrong in (b"", b"rubbish", b"sha256:" + b"0" * 64):
                 place.write_bytes(wrong)
                 result = registry.run_program("verify")
-                assert result.returncode == 1 and f"wrong: {place.relative_to(root)}" in result.stdout, (place, wrong, result)
+                assert (result.returncode == 1
+                        and f"wrong: {place.relative_to(root)}"
+                        in result.stdout), (place, wrong, result)
                 assert ", 1 link wrong" in result.stdout, result
             place.write_bytes(whole)
         (path.parent / "extra").write_bytes(b"unrelated")

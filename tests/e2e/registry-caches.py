@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """registryd behind common HTTP caches: squid, varnish, and nginx with proxy_cache.
 
-An answer through a cache must be the same as the server's own answer, regardless of earlier requests. An answer without a
-body must not make a cache serve an empty blob (a 304 with "Content-Length: 0" once did). Caches that are not installed are
-skipped. Headers that control caching are compared with those of docker-registry.
+An answer through a cache must be the same as the server's own answer, regardless of earlier
+requests. An answer without a body must not make a cache serve an empty blob (a 304 with
+"Content-Length: 0" once did). Caches that are not installed are skipped. Headers that control
+caching are compared with those of docker-registry.
 """
 
 import atexit
@@ -32,7 +33,8 @@ class Anonymous(Server):
     """A registry without authentication, so that caches may store its answers."""
 
     def _start(self):
-        self.env = {name: value for name, value in self.env.items() if not name.startswith("REGISTRY_AUTH")}
+        self.env = {name: value for name, value in self.env.items()
+                    if not name.startswith("REGISTRY_AUTH")}
         super()._start()
 
 
@@ -51,7 +53,8 @@ def nginx(directory, port, origin):
           server {{ listen 127.0.0.1:{port};
             location / {{ proxy_pass http://127.0.0.1:{origin}; proxy_cache registry; proxy_cache_revalidate on;
               proxy_http_version 1.1; proxy_no_cache $http_authorization; proxy_cache_bypass $http_authorization; }} }} }}""")
-    return [shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(directory / "conf"), "-p", str(directory)]
+    return [shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(directory / "conf"), "-p",
+            str(directory)]
 
 
 def squid(directory, port, origin):
@@ -78,7 +81,8 @@ visible_hostname localhost
 
 def varnish(directory, port, origin):
     jail = ["-j", "none"] if os.geteuid() == 0 else []
-    return [shutil.which("varnishd") or "/usr/sbin/varnishd", *jail, "-F", "-a", f"127.0.0.1:{port}", "-b",
+    return [shutil.which("varnishd") or "/usr/sbin/varnishd", *jail, "-F", "-a",
+            f"127.0.0.1:{port}", "-b",
             f"127.0.0.1:{origin}", "-n", str(directory / "work"), "-s", "malloc,16m"]
 
 
@@ -96,7 +100,8 @@ class Cache:
             shutil.rmtree(self.dir)
             raise Skip(f"{name} is not installed")
         with open(self.dir / "out", "wb") as out:
-            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=self.dir)
+            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                            cwd=self.dir)
         atexit.register(self.close)
         deadline = time.monotonic() + TIMEOUT_S
         while time.monotonic() < deadline and self.process.poll() is None:
@@ -128,7 +133,8 @@ class Answer:
 def ask(place, path, method="GET", body=None, **headers):
     connection = http.client.HTTPConnection("127.0.0.1", place.port, timeout=TIMEOUT_S)
     try:
-        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        connection.request(method, path, body,
+                           {name.replace("_", "-"): value for name, value in headers.items()})
         return Answer(connection.getresponse())
     finally:
         connection.close()
@@ -149,7 +155,8 @@ def new_blob(server, **headers):
 def push_manifest(server, tag, layer):
     push_blob(server, b"{}")
     push_blob(server, layer)
-    manifest = json.dumps({"schemaVersion": 2, "mediaType": IMAGE, "config": descriptor(CONFIG, b"{}"),
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": IMAGE,
+                           "config": descriptor(CONFIG, b"{}"),
                            "layers": [descriptor(LAYER, layer)]}).encode()
     assert ask(server, f"/v2/a/manifests/{tag}", "PUT", manifest, Content_Type=IMAGE).status == 201
     return manifest
@@ -197,20 +204,23 @@ def a_head_does_not_empty_what_follows(front, server):
     direct = ask(server, path)
     for method in ("HEAD", "GET", "HEAD", "GET"):
         answer = ask(front, path, method)
-        assert answer.status == 200 and int(answer.headers["Content-Length"]) == len(direct.body), answer
+        assert answer.status == 200 and int(answer.headers["Content-Length"]) == len(direct.body), (
+            answer)
         assert answer.body == (direct.body if method == "GET" else b""), answer
 
 
 def a_condition_does_not_empty_what_follows(front, server):
-    """Conditional requests for a blob that is not cached, that is cached, and that the cache must revalidate. In the last
-    case squid sends all of its copy."""
+    """Conditional requests for a blob that is not cached, that is cached, and that the cache must
+    revalidate. In the last case squid sends all of its copy."""
     path = new_blob(server)
     direct = ask(server, path)
     for more in ({}, {"Cache_Control": "no-cache"}, {"Cache_Control": "max-age=0"}):
         for condition in ({"If_None_Match": direct.headers["ETag"]}, {}):
             answer = ask(front, path, **condition, **more)
-            assert answer.status == 200 or (condition and answer.status == 304), (condition, more, answer)
-            assert answer.body == (b"" if answer.status == 304 else direct.body), (condition, more, answer)
+            assert answer.status == 200 or (condition and answer.status == 304), (
+                condition, more, answer)
+            assert answer.body == (b"" if answer.status == 304 else direct.body), (
+                condition, more, answer)
             if answer.status == 200:
                 assert int(answer.headers["Content-Length"]) == len(direct.body), answer
 
@@ -223,7 +233,8 @@ def ranges_are_what_was_asked_for(front, server):
                 assert ask(front, path).body == direct.body
             answer = ask(front, path, Range=RANGE)
             assert answer.status in (200, 206), answer
-            assert answer.body == (direct.body[100:300] if answer.status == 206 else direct.body), answer
+            assert answer.body == (direct.body[100:300] if answer.status == 206 else direct.body), (
+                answer)
         assert ask(front, path).body == direct.body
 
 
@@ -235,7 +246,8 @@ def manifests_are_whole(front, server):
         direct = ask(server, path, Accept=IMAGE)
         for method in ("HEAD", "GET", "HEAD", "GET"):
             answer = ask(front, path, method, Accept=IMAGE)
-            assert answer.status == 200 and int(answer.headers["Content-Length"]) == len(manifest), answer
+            assert (answer.status == 200
+                    and int(answer.headers["Content-Length"]) == len(manifest)), answer
             assert answer.headers["Docker-Content-Digest"] == digest(manifest), answer
         assert_same(answer, direct, "Content-Length")
         conditional = ask(front, path, Accept=IMAGE, If_None_Match=direct.headers["ETag"])
@@ -244,7 +256,8 @@ def manifests_are_whole(front, server):
 
 
 def refusals_have_their_bodies(front, server):
-    for path in (f"/v2/a/blobs/{digest(os.urandom(8))}", "/v2/a/manifests/missing", "/v2/a/blobs/sha256:bad"):
+    for path in (f"/v2/a/blobs/{digest(os.urandom(8))}", "/v2/a/manifests/missing",
+                 "/v2/a/blobs/sha256:bad"):
         direct = ask(server, path)
         assert direct.status in (400, 404) and direct.body
         for method in ("GET", "HEAD", "GET"):
@@ -253,12 +266,14 @@ def refusals_have_their_bodies(front, server):
             assert answer.body == (direct.body if method == "GET" else b""), (answer, direct)
 
 
-KINDS = (blobs_are_whole, a_head_does_not_empty_what_follows, a_condition_does_not_empty_what_follows,
+KINDS = (blobs_are_whole, a_head_does_not_empty_what_follows,
+         a_condition_does_not_empty_what_follows,
          ranges_are_what_was_asked_for, manifests_are_whole, refusals_have_their_bodies)
 
 
 def make_case(name):
-    @case(f"{name}: blobs, manifests, HEAD, conditions, ranges and errors are the same as directly from the server")
+    @case(f"{name}: blobs, manifests, HEAD, conditions, ranges and errors are the same as directly "
+          "from the server")
     def _():
         server = origin()
         front = cache(name, server)
@@ -292,7 +307,8 @@ def _():
     for method in ("GET", "HEAD"):
         answer = ask(server, path, method, If_None_Match=direct.headers["ETag"])
         assert answer.status == 304 and answer.body == b"", answer
-        assert answer.headers["Content-Length"] is None and answer.headers["Transfer-Encoding"] is None, answer
+        assert (answer.headers["Content-Length"] is None
+                and answer.headers["Transfer-Encoding"] is None), answer
         for name in ("ETag", "Cache-Control", "Docker-Content-Digest"):
             assert answer.headers[name] == direct.headers[name], (name, answer)
 
@@ -306,13 +322,18 @@ def _():
         push_manifest(server, "compared", layer)
     for path in (*paths, "/v2/a/manifests/compared"):
         etag = ask(theirs, path, Accept=IMAGE).headers["ETag"]
-        for method, more in (("GET", {}), ("HEAD", {}), ("GET", {"If_None_Match": etag}), ("GET", {"Range": RANGE})):
-            here, there = (ask(server, path, method, Accept=IMAGE, **more) for server in (ours, theirs))
-            assert here.status == there.status and here.body == there.body, (path, method, more, here, there)
+        for method, more in (("GET", {}), ("HEAD", {}), ("GET", {"If_None_Match": etag}),
+                             ("GET", {"Range": RANGE})):
+            here, there = (ask(server, path, method, Accept=IMAGE, **more)
+                           for server in (ours, theirs))
+            assert here.status == there.status and here.body == there.body, (
+                path, method, more, here, there)
             names = ["Cache-Control", "Vary", "Age", "Expires", "Content-Range"]
-            names += ["ETag"] if here.status != 304 else []  # RFC 9110 requires it in a 304; docker-registry omits it
+            # RFC 9110 requires it in a 304; docker-registry omits it
+            names += ["ETag"] if here.status != 304 else []
             for name in names:
-                assert here.headers[name] == there.headers[name], (path, method, more, name, here, there)
+                assert here.headers[name] == there.headers[name], (
+                    path, method, more, name, here, there)
 
 
 main()

@@ -34,18 +34,21 @@ class User(Sandbox):
         self.env.update(PATH=f"{programs}:{self.env['PATH']}", SSL_CERT_FILE=str(registry.ca),
                         DOCKER_HOST=f"unix://{self.dir}/docker.sock", XDG_RUNTIME_DIR=str(self.dir))
         self.env.pop("DOCKER_CONFIG", None)
-        self.docker_config = {"DOCKER_CONFIG": str(config)}  # only for docker: skopeo and podman read this variable, too
+        # Only for docker: skopeo and podman read this variable, too
+        self.docker_config = {"DOCKER_CONFIG": str(config)}
 
     def do(self, *argv, stdin=None, is_right=True):
         """Runs a program; returns its output. is_right says whether it must succeed or fail."""
         env = {**self.env, **(self.docker_config if argv[0] == "docker" else {})}
-        result = subprocess.run([str(word) for word in argv], input=stdin, env=env, capture_output=True, text=True,
+        result = subprocess.run([str(word) for word in argv], input=stdin, env=env,
+                                capture_output=True, text=True,
                                 timeout=300, check=False)
         assert (result.returncode == 0) == is_right, (argv, result)
         return result.stdout + result.stderr
 
     def log_in(self):
-        out = self.do("docker", "login", "-u", self.registry.username, "--password-stdin", self.host,
+        out = self.do("docker", "login", "-u", self.registry.username, "--password-stdin",
+                      self.host,
                       stdin=self.registry.password)
         assert "Login Succeeded" in out and "WARNING" not in out, out
 
@@ -61,11 +64,13 @@ def newcomer():
         yield user, Client(registry)
 
 
-@case("docker: refused with docker's own message before the login, works after it, refused after the logout")
+@case("docker: refused with docker's own message before the login, works after it, refused "
+      "after the logout")
 def _():
     need("docker")
     with newcomer() as (user, server):
-        server.push_image("team/app", "v1", mediaType=DOCKER_IMAGE)  # the only type that docker 20 inspects without a daemon
+        # The only type that docker 20 inspects without a daemon
+        server.push_image("team/app", "v1", mediaType=DOCKER_IMAGE)
         question = ("docker", "manifest", "inspect", f"{user.host}/team/app:v1")
         assert "no basic auth credentials" in user.do(*question, is_right=False)
         user.log_in()
@@ -83,7 +88,8 @@ def make_directory_image(directory, size):
         (directory / digest(content).split(":")[1]).write_bytes(content)
     manifest = json.dumps({"schemaVersion": 2, "mediaType": IMAGE,
                            "config": descriptor("application/vnd.oci.image.config.v1+json", config),
-                           "layers": [descriptor("application/vnd.oci.image.layer.v1.tar+gzip", layer)]}).encode()
+                           "layers": [descriptor("application/vnd.oci.image.layer.v1.tar+gzip",
+                                                 layer)]}).encode()
     return manifest
 
 
@@ -98,14 +104,16 @@ def make_directory_index(directory, size):
             path.rename(directory / path.name)
         inner.rmdir()
         (directory / f"{digest(manifest).split(':')[1]}.manifest.json").write_bytes(manifest)
-        children.append(descriptor(IMAGE, manifest, platform={"os": "linux", "architecture": architecture}))
+        children.append(descriptor(IMAGE, manifest,
+                                   platform={"os": "linux", "architecture": architecture}))
     index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": children}).encode()
     (directory / "manifest.json").write_bytes(index)
     (directory / "version").write_text("Directory Transport Version: 1.1\n")
     return index
 
 
-@case("skopeo: push and pull of an index of three architectures with 24 MiB layers keep the digests; tags, inspect, delete")
+@case("skopeo: push and pull of an index of three architectures with 24 MiB layers keep the "
+      "digests; tags, inspect, delete")
 def _():
     need("skopeo")
     with newcomer() as (user, server):
@@ -135,10 +143,12 @@ def _():
         raise Skip("podman 5 does not start without /sys/fs/cgroup")
     with newcomer() as (user, server):
         storage = user.dir / "storage.conf"
-        storage.write_text(f'[storage]\ndriver = "vfs"\nrunroot = "{user.dir}/run"\ngraphroot = "{user.dir}/graph"\n')
+        storage.write_text(f'[storage]\ndriver = "vfs"\nrunroot = "{user.dir}/run"\ngraphroot = '
+                           f'"{user.dir}/graph"\n')
         user.env["CONTAINERS_STORAGE_CONF"] = str(storage)
         cert = f"--cert-dir={server.registry.ca_dir}"
-        user.do(podman, "login", cert, "-u", server.registry.username, "--password-stdin", user.host,
+        user.do(podman, "login", cert, "-u", server.registry.username, "--password-stdin",
+                user.host,
                 stdin=server.registry.password)
         assert not user.holds_password(), user.holds_password()
         (user.dir / "hello").write_text("hello\n")
@@ -153,25 +163,58 @@ def _():
         user.do(podman, "pull", cert, image, is_right=False)
 
 
+@case("buildah: an image that it built is pushed, and pulled again with the same id")
+def _():
+    buildah = need("buildah")
+    if os.geteuid() != 0:
+        raise Skip("buildah's storage needs root here")
+    with newcomer() as (user, server):
+        storage = user.dir / "storage.conf"
+        storage.write_text(f'[storage]\ndriver = "vfs"\nrunroot = "{user.dir}/run"\ngraphroot = '
+                           f'"{user.dir}/graph"\n')
+        user.env["CONTAINERS_STORAGE_CONF"] = str(storage)
+        cert, image = f"--cert-dir={server.registry.ca_dir}", f"{user.host}/build/app:v1"
+        user.do(buildah, "login", cert, "-u", server.registry.username, "--password-stdin",
+                user.host, stdin=server.registry.password)
+        (user.dir / "hello").write_text("hello\n")
+        container = user.do(buildah, "from", "scratch").split()[-1]
+        user.do(buildah, "copy", container, user.dir / "hello", "/hello")
+        user.do(buildah, "commit", container, image)
+        made = user.do(buildah, "images", "-q", "--no-trunc", image)
+        user.do(buildah, "push", cert, image)
+        user.do(buildah, "rm", container)
+        user.do(buildah, "rmi", image)
+        user.do(buildah, "pull", cert, image)
+        assert user.do(buildah, "images", "-q", "--no-trunc", image) == made
+
+
 @contextlib.contextmanager
 def docker_daemon(user):
-    """Runs a Docker daemon for the test. It needs root and a mount namespace, which removes its mounts at the end."""
+    """Runs a Docker daemon for the test. It needs root and a mount namespace, which removes its
+    mounts at the end.
+    """
     if os.geteuid() != 0:
         raise Skip("a Docker daemon needs root")
     namespace = [need("unshare"), "--mount", "--propagation=private"]
     if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode != 0:
         raise Skip("cannot create a mount namespace here")
-    words = [*namespace, need("dockerd"), "--storage-driver=vfs", "--iptables=false", "--ip6tables=false", "--bridge=none", "-H",
-             user.env["DOCKER_HOST"], "--data-root", user.dir / "docker-data", "--exec-root", user.dir / "exec", "--pidfile",
+    words = [*namespace, need("dockerd"), "--storage-driver=vfs", "--iptables=false",
+             "--ip6tables=false", "--bridge=none", "-H",
+             user.env["DOCKER_HOST"], "--data-root", user.dir / "docker-data", "--exec-root",
+             user.dir / "exec", "--pidfile",
              user.dir / "dockerd.pid"]
     with open(user.dir / "dockerd.log", "wb") as log:
-        daemon = subprocess.Popen([str(word) for word in words], env=user.env, stdin=subprocess.DEVNULL, stdout=log,
+        daemon = subprocess.Popen([str(word) for word in words], env=user.env,
+                                  stdin=subprocess.DEVNULL, stdout=log,
                                   stderr=log)
     try:
         deadline = time.monotonic() + 300
-        while subprocess.run(["docker", "version"], env=user.env, capture_output=True, check=False).returncode != 0:
+        while (subprocess.run(["docker", "version"], env=user.env, capture_output=True,
+                              check=False).returncode
+               != 0):
             if daemon.poll() is not None or time.monotonic() > deadline:
-                raise Skip("dockerd does not start here: " + (user.dir / "dockerd.log").read_text()[-200:])
+                raise Skip("dockerd does not start here: "
+                           + (user.dir / "dockerd.log").read_text()[-200:])
             time.sleep(0.1)
         yield
     finally:
@@ -179,7 +222,8 @@ def docker_daemon(user):
         daemon.wait(60)
 
 
-@case("dockerd: import, push, remove and pull return the same image; a push without a login is refused")
+@case("dockerd: import, push, remove and pull return the same image; a push without a "
+      "login is refused")
 def _():
     need("docker")
     with newcomer() as (user, _server), docker_daemon(user):
@@ -213,7 +257,8 @@ def _():
             for item in json.loads(manifest)["layers"]:
                 body = server.call("GET", f"/v2/{name}/blobs/{item['digest']}").body
                 assert digest(body) == item["digest"], (name, tag)
-        assert not list((registry.dir / "data").rglob("_uploads/*")), "upload sessions are left over"
+        assert not list((registry.dir / "data").rglob("_uploads/*")), (
+            "upload sessions are left over")
 
 
 main()

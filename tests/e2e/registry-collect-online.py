@@ -18,9 +18,10 @@ import subprocess
 import threading
 import time
 
-from harness import case, main
+from harness import Skip, case, main
 from registry import Registry
 from registry_client import BYTES, CONFIG, IMAGE, INDEX, Client, descriptor, digest
+from storage_choice import HAS_BUCKET
 
 IS_FULL = os.environ.get("LOAD") == "full"
 DURATION_S = 120 if IS_FULL else 5
@@ -28,6 +29,11 @@ LONGEST_PAUSE_S = 7 if IS_FULL else 1  # between the request for a layer and the
 GRACE = "2m"
 PUSHERS, LAYERS, CHILDREN = 6, 12, 4
 OLD = (1000000000, 1000000000)
+
+
+def need_directory():
+    if HAS_BUCKET:
+        raise Skip("needs the files of a directory; test-collection.c and test-uploads.c have such cases for a bucket")
 
 
 class World:
@@ -253,6 +259,7 @@ def _():
 
 @case("with a running server, new objects stay and are counted as such; old ones are removed")
 def _():
+    need_directory()
     with Registry() as registry:
         client, world = Client(registry), World(registry.dir / "data/docker/registry/v2")
         client.push_image("a/b", "t")
@@ -274,6 +281,7 @@ def _():
 
 @case("a request for an old object protects it: HEAD of a blob, HEAD and GET of a manifest, a mount")
 def _():
+    need_directory()
     with Registry() as registry:
         client, world = Client(registry), World(registry.dir / "data/docker/registry/v2")
         asks = {
@@ -325,6 +333,7 @@ def _():
 
 @case("if a collector hangs while it holds its lock, pulls work, pushes are told to retry, and later succeed")
 def _():
+    need_directory()
     with Registry() as registry:
         client = Client(registry)
         root = registry.dir / "data/docker/registry/v2"
@@ -346,6 +355,7 @@ def _():
 
 @case("the server purges abandoned uploads")
 def _():
+    need_directory()
     with Registry(STORAGE_MAINTENANCE_UPLOADPURGING_AGE="4s", STORAGE_MAINTENANCE_UPLOADPURGING_INTERVAL="1s") as registry:
         client = Client(registry)
         old = client.start("a/b")
@@ -353,15 +363,16 @@ def _():
         uploads = registry.dir / "data/docker/registry/v2/repositories/a/b/_uploads"
         assert len(list(uploads.iterdir())) == 1
         deadline = time.monotonic() + 300
-        while list(uploads.iterdir()) and time.monotonic() < deadline:
+        while "purging upload" not in registry.log.read_text():
+            assert time.monotonic() < deadline, "the upload was not purged"
             time.sleep(0.2)
         assert not list(uploads.iterdir()), "the upload session still exists"
         assert client.patch(old, b"more").status == 404
-        assert "purging upload" in registry.log.read_text()
 
 
 @case("objects pushed to registry:2 during a collection stay, except blobs that it reports as existing")
 def _():
+    need_directory()
     with Registry(program="docker-registry") as peer:
         client, world = Client(peer), World(peer.dir / "data/docker/registry/v2")
         config = b'{"architecture":"amd64","os":"linux"}'

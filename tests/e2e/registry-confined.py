@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""The running server has dropped privileges, access to files and system calls, and still has what it needs."""
+"""The running server has dropped privileges, access to files and system calls, and still has what
+it needs.
+"""
 
 import ctypes
 import errno
@@ -39,12 +41,14 @@ def need_root():
 def threads(process):
     """Returns /proc's status of each thread: {field: value}."""
     for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir():
-        yield dict(re.findall(r"^(\w+):\s+(.*)$", (task / "status").read_text(encoding="ascii"), re.MULTILINE))
+        yield dict(re.findall(r"^(\w+):\s+(.*)$", (task / "status").read_text(encoding="ascii"),
+                              re.MULTILINE))
 
 
 def push(server, content, name="a"):
-    answer = ask(server.port, head("POST", f"/v2/{name}/blobs/uploads/?digest={digest(content)}", GOOD,
-                                   b"Content-Length: %d\r\n" % len(content)) + content)
+    answer = ask(server.port,
+                 head("POST", f"/v2/{name}/blobs/uploads/?digest={digest(content)}", GOOD,
+                      b"Content-Length: %d\r\n" % len(content)) + content)
     return answer.status
 
 
@@ -54,7 +58,8 @@ def pull(server, content, name="a"):
 
 def blob_path(server, content):
     hexadecimal = digest(content).split(":")[1]
-    return server.dir / "data/docker/registry/v2/blobs/sha256" / hexadecimal[:2] / hexadecimal / "data"
+    blobs = server.dir / "data/docker/registry/v2/blobs/sha256"
+    return blobs / hexadecimal[:2] / hexadecimal / "data"
 
 
 @case("every thread has no capabilities, cannot regain any, and has a system-call filter")
@@ -65,7 +70,8 @@ def _():
         assert len(found) > 5, found
         for thread in found:
             assert thread["NoNewPrivs"] == "1", thread
-            for name in ("CapInh", "CapPrm", "CapEff", "CapAmb") + (("CapBnd",) if os.getuid() == 0 else ()):
+            for name in ("CapInh", "CapPrm", "CapEff",
+                         "CapAmb") + (("CapBnd",) if os.getuid() == 0 else ()):
                 assert int(thread[name], 16) == 0, (name, thread)
             assert thread["Seccomp"] == ("0" if IS_SANITIZED else "2"), thread
         assert "runs without" not in server.log(), server.log()
@@ -80,7 +86,9 @@ def _():
 
 
 def link_out(server):
-    """Replaces a pushed blob by a link to an outside file with the same bytes; returns the answer to a pull."""
+    """Replaces a pushed blob by a link to an outside file with the same bytes; returns the answer
+    to a pull.
+    """
     with tempfile.TemporaryDirectory(prefix="dcp-outside.", dir="/tmp") as folder:
         outside = pathlib.Path(folder) / "outside"
         outside.write_bytes(SECRET)
@@ -91,7 +99,8 @@ def link_out(server):
         return pull(server, SECRET)
 
 
-@case("a link from the storage to a file outside is not followed, confined or not, and the answer does not reveal it")
+@case("a link from the storage to a file outside is not followed, confined or not, and the answer "
+      "does not reveal it")
 def _():
     need_plain()
     for confinement in ("false", "true"):
@@ -100,7 +109,8 @@ def _():
             assert answer.status in (404, 500, 503) and answer.code, answer
             assert SECRET not in answer.body and b"outside" not in answer.body, answer
             assert "a symbolic link is in its path" in server.log(), server.log()
-            assert push(server, b"the next one") == 201 and pull(server, b"the next one").body == b"the next one"
+            assert (push(server, b"the next one") == 201
+                    and pull(server, b"the next one").body == b"the next one")
 
 
 @case("a link from the storage to an outside directory: nothing is written there")
@@ -111,7 +121,8 @@ def _():
         outside = server.dir / "outside"
         outside.mkdir()
         (server.dir / "data/docker/registry/v2/repositories/evil").symlink_to(outside)
-        answer = ask(server.port, head("POST", "/v2/evil/blobs/uploads/", GOOD, b"Content-Length: 0\r\n"))
+        answer = ask(server.port,
+                     head("POST", "/v2/evil/blobs/uploads/", GOOD, b"Content-Length: 0\r\n"))
         assert answer.status >= 500 and answer.code, answer
         assert not list(outside.iterdir())
         assert push(server, b"more") == 201
@@ -121,7 +132,8 @@ def _():
 def _():
     with Registry() as registry:
         before = registry.password
-        # Kubernetes: htpasswd -> ..data/htpasswd; ..data -> a directory. Kubernetes replaces the link ..data.
+        # Kubernetes: htpasswd -> ..data/htpasswd; ..data -> a directory. Kubernetes replaces the
+        # link ..data.
         mounted = registry.dir / "mounted"
         (mounted / "..first").mkdir(parents=True)
         (mounted / "..data").symlink_to("..first")
@@ -164,16 +176,20 @@ def _():
         assert push(server, b"more") == 201 and pull(server, b"more").body == b"more"
 
 
-@case("root with a port below 1024 becomes confinement.user, who owns the storage and can read the files")
+@case("root with a port below 1024 becomes confinement.user, who owns the storage and can "
+      "read the files")
 def _():
     need_root()
     user = pwd.getpwnam("nobody")
     port = next(port for port in range(1023, 600, -1) if is_free(port))
-    with Server(line("me", "secret"), CONFINEMENT_USER="nobody", HTTP_ADDR=f"127.0.0.1:{port}", owner=user.pw_uid, port=port) as server:
+    with Server(line("me", "secret"), CONFINEMENT_USER="nobody", HTTP_ADDR=f"127.0.0.1:{port}",
+                owner=user.pw_uid, port=port) as server:
         assert push(server, b"content") == 201
         for thread in threads(server.process):
-            assert set(thread["Uid"].split()) == {str(user.pw_uid)} and set(thread["Gid"].split()) == {str(user.pw_gid)}, thread
-            assert set(thread["Groups"].split()) <= {str(user.pw_gid)} and int(thread["CapEff"], 16) == 0, thread
+            assert (set(thread["Uid"].split()) == {str(user.pw_uid)}
+                    and set(thread["Gid"].split()) == {str(user.pw_gid)}), thread
+            assert (set(thread["Groups"].split()) <= {str(user.pw_gid)}
+                    and int(thread["CapEff"], 16) == 0), thread
         assert blob_path(server, b"content").stat().st_uid == user.pw_uid
         server.write(line("me", "secret") + line("new", "other"))
         os.chown(server.file, user.pw_uid, -1)
@@ -185,12 +201,15 @@ def is_free(port):
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-@case("no start, with the reason: an unknown user, no permission to change the user, files that the user cannot read")
+@case("no start, with the reason: an unknown user, no permission to change the user, files that "
+      "the user cannot read")
 def _():
     need_root()
-    for settings, words in (({"CONFINEMENT_USER": "no-such-user-here"}, "there is no user no-such-user-here"),
+    for settings, words in (({"CONFINEMENT_USER": "no-such-user-here"},
+                             "there is no user no-such-user-here"),
                             ({"CONFINEMENT_USER": "nobody"}, "cannot read"),
-                            ({"CONFINEMENT_USER": "nobody", "CONFINEMENT_ENABLED": "false"}, "needs confinement.enabled")):
+                            ({"CONFINEMENT_USER": "nobody", "CONFINEMENT_ENABLED": "false"},
+                             "needs confinement.enabled")):
         server = Server(line("me", "secret"), **settings)
         try:
             assert server.process.wait(60) == 1
@@ -210,14 +229,17 @@ def _():
 
 
 def without(*calls):
-    """Filters this process and its children: the calls (x86-64 numbers) and PR_SET_SECCOMP do not exist."""
+    """Filters this process and its children: the calls (x86-64 numbers) and PR_SET_SECCOMP do not
+    exist.
+    """
     def instruction(code, value, if_true=0, if_false=0):
         return struct.pack("=HBBI", code, if_true, if_false, value)
     load, jump, answer = 0x20, 0x15, 0x06
     program = instruction(load, 0)
     for number in calls:
         program += instruction(jump, number, 0, 1) + instruction(answer, 0x50000 | errno.ENOSYS)
-    program += instruction(jump, 157, 0, 3) + instruction(load, 16) + instruction(jump, 22, 0, 1)  # the first argument of prctl
+    # The first argument of prctl
+    program += instruction(jump, 157, 0, 3) + instruction(load, 16) + instruction(jump, 22, 0, 1)
     program += instruction(answer, 0x50000 | errno.EINVAL) + instruction(answer, 0x7fff0000)
     kept = ctypes.create_string_buffer(program, len(program))
 
@@ -233,24 +255,28 @@ def _():
     need_plain()
     if platform.machine() != "x86_64":
         raise Skip("the system-call numbers are those of x86-64")
-    with Server(line("me", "secret"), before=without(317, 444, 445, 446)) as server:  # seccomp, landlock_*
+    # Seccomp, landlock_*
+    with Server(line("me", "secret"), before=without(317, 444, 445, 446)) as server:
         assert push(server, b"content") == 201 and pull(server, b"content").body == b"content"
         log = server.log()
-        assert "support Landlock" in log and "support seccomp" in log and log.count("runs without it") == 2, log
+        assert ("support Landlock" in log and "support seccomp" in log
+                and log.count("runs without it") == 2), log
 
 
 @case("the systemd unit's exposure is below 2.0")
 def _():
     analyze = need("systemd-analyze")
     text = (ROOT / "registry/registryd.service.in").read_text()
-    for name, value in {"bindir": "/usr/bin", "description": "Registry", "configuration": "/etc/registryd/config.yml",
+    for name, value in {"bindir": "/usr/bin", "description": "Registry",
+                        "configuration": "/etc/registryd/config.yml",
                         "storage": "StateDirectory=registryd"}.items():
         text = text.replace(f"@{name}@", value)
     unit = pathlib.Path(f"/tmp/dcp-unit.{os.getpid()}.{free_port()}/registryd.service")
     unit.parent.mkdir()
     try:
         unit.write_text(text)
-        done = subprocess.run([analyze, "security", "--offline=true", "--no-pager", unit], capture_output=True, text=True, check=False)
+        done = subprocess.run([analyze, "security", "--offline=true", "--no-pager", unit],
+                              capture_output=True, text=True, check=False)
     finally:
         shutil.rmtree(unit.parent)
     found = re.search(r"Overall exposure level for registryd.service: (\d+\.\d)", done.stdout)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The life of every kind of object in a registry, as the OCI distribution specification defines it.
 
-The other registry topics test the specification endpoint by endpoint; this one tests it by kind of object. Blobs are
-pushed by every method and with both digest algorithms. Each kind of manifest is pushed, listed, requested, pulled,
-referred to and deleted.
+The other registry topics test the specification endpoint by endpoint; this one tests it by kind of
+object. Blobs are pushed by every method and with both digest algorithms. Each kind of manifest is
+pushed, listed, requested, pulled, referred to and deleted.
 """
 
 import base64
@@ -21,7 +21,7 @@ TYPE_1, TYPE_2 = "application/vnd.example.one", "application/vnd.example.two"
 FOREIGN = "application/vnd.oci.image.layer.nondistributable.v1.tar"
 
 
-# --- methods of pushing a blob ---------------------------------------------------------------------
+# --- methods of pushing a blob --------------------------------------------------------------------
 
 
 def begin(name):
@@ -39,7 +39,8 @@ def post_put(name, content, wanted):
 
 
 def post_only(name, content, wanted):
-    return shared().call("POST", with_digest(f"/v2/{name}/blobs/uploads/", wanted), content, content_type=BYTES)
+    return shared().call("POST", with_digest(f"/v2/{name}/blobs/uploads/", wanted), content,
+                         content_type=BYTES)
 
 
 def stream(name, content, wanted):
@@ -50,7 +51,8 @@ def stream(name, content, wanted):
 
 
 def send_chunk(location, content, first, last, wanted=None):
-    """Sends bytes first to last by PATCH, or, if wanted is given, by the PUT that ends the upload."""
+    """Sends bytes first to last by PATCH, or, if wanted is given, by the PUT that ends the upload.
+    """
     headers = {"Content-Range": f"{first}-{last}"}
     method, target = ("PUT", with_digest(location, wanted)) if wanted else ("PATCH", location)
     return shared().call(method, target, content[first:last + 1], headers, content_type=BYTES)
@@ -73,7 +75,9 @@ def chunked(name, content, wanted, is_last_put=False, is_disordered=False):
 
 
 def send_wrong_chunk(location, content, last, wanted):
-    """Sends a chunk with a gap or a chunk that starts again: both are 416. Returns the Location to continue with."""
+    """Sends a chunk with a gap or a chunk that starts again: both are 416. Returns the Location to
+    continue with.
+    """
     first = last + 1 + CHUNK
     first = first if first < len(content) else 0
     end = min(first + CHUNK - 1, len(content) - 1)
@@ -111,7 +115,9 @@ WAYS = {
 
 
 def assert_created(answer, wanted):
-    """Checks for a 201 with the digest and a Location that can be pulled; returns the answer to that pull."""
+    """Checks for a 201 with the digest and a Location that can be pulled; returns the answer to
+    that pull.
+    """
     assert (answer.status, answer.headers["Docker-Content-Digest"]) == (201, wanted), answer
     answer = shared().call("GET", answer.location, headers={"Accept": f"{IMAGE}, {INDEX}"})
     assert answer.status == 200, answer
@@ -149,12 +155,14 @@ def check_wrong_digest(way, algorithm):
 
 
 for (_title, _way), _algorithm in itertools.product(WAYS.items(), ALGORITHMS):
-    _contents = {"512 bytes": os.urandom(512), "three chunks": os.urandom(3 * CHUNK - 5), "nothing": b"", "{}": b"{}"}
+    _contents = {"512 bytes": os.urandom(512), "three chunks": os.urandom(3 * CHUNK - 5),
+                 "nothing": b"", "{}": b"{}"}
     if "refused" in _title:
         _contents = {"three chunks": _contents["three chunks"]}
     for _what, _content in _contents.items():
         case(f"a blob of {_what} by {_title}, {_algorithm}")(
-            lambda way=_way, content=_content, algorithm=_algorithm: check_way(way, content, algorithm))
+            lambda way=_way, content=_content,
+            algorithm=_algorithm: check_way(way, content, algorithm))
     if "refused" not in _title:
         case(f"a blob that does not match its digest by {_title}, {_algorithm}")(
             lambda way=_way, algorithm=_algorithm: check_wrong_digest(way, algorithm))
@@ -166,13 +174,15 @@ def mount(name, wanted, source=None):
 
 
 for _algorithm in ALGORITHMS:
-    @case(f"a mounted blob, with and without `from`, also stays in its first repository (end-11), {_algorithm}")
+    @case("a mounted blob, with and without `from`, also stays in its first repository "
+          f"(end-11), {_algorithm}")
     def _(algorithm=_algorithm):
         for is_named in (True, False):
             source, name, content = shared().new_name(), shared().new_name(), os.urandom(512)
             wanted = digest(content, algorithm)
             assert post_put(source, content, wanted).status == 201
-            assert assert_created(mount(name, wanted, source if is_named else None), wanted) == content
+            assert (assert_created(mount(name, wanted, source if is_named else None), wanted)
+                    == content)
             assert_blob(name, content, wanted)
             assert_blob_goes(name, wanted)
             assert_blob(source, content, wanted)
@@ -182,7 +192,8 @@ for _algorithm in ALGORITHMS:
         name, content = shared().new_name(), os.urandom(512)
         answer = mount(name, digest(content, algorithm), shared().new_name())
         assert answer.status == 202, answer
-        answer = shared().call("PUT", with_digest(answer.location, digest(content, algorithm)), content, content_type=BYTES)
+        answer = shared().call("PUT", with_digest(answer.location, digest(content, algorithm)),
+                               content, content_type=BYTES)
         assert assert_created(answer, digest(content, algorithm)) == content
 
 
@@ -200,9 +211,11 @@ class Contents:
         self.blobs[digest(content, self.algorithm)] = content
         return descriptor(media_type, content, self.algorithm, **more)
 
-    def add(self, media_type, tag=None, subject=None, artifact_type=None, annotations=None, **fields):
+    def add(self, media_type, tag=None, subject=None, artifact_type=None, annotations=None,
+            **fields):
         """Adds a manifest with these fields; returns its descriptor."""
-        manifest = {"schemaVersion": 2, "mediaType": media_type, **({"subject": subject} if subject else {}),
+        manifest = {"schemaVersion": 2, "mediaType": media_type,
+                    **({"subject": subject} if subject else {}),
                     **({"artifactType": artifact_type} if artifact_type else {}),
                     **({"annotations": annotations} if annotations else {}), **fields}
         body = json.dumps(manifest).encode()
@@ -213,19 +226,23 @@ class Contents:
         if subject:
             kind = artifact_type or manifest.get("config", {}).get("mediaType")
             self.referrers.setdefault(subject["digest"], []).append(
-                {**one, **({"artifactType": kind} if kind else {}), **({"annotations": annotations} if annotations else {})})
+                {**one, **({"artifactType": kind} if kind else {}),
+                 **({"annotations": annotations} if annotations else {})})
         return one
 
     def image(self, layers=2, has_data=False, **more):
         def described(media_type, content):
-            return self.blob(media_type, content, **({"data": base64.b64encode(content).decode()} if has_data else {}))
-        config = json.dumps({"architecture": "amd64", "os": "linux", "made": os.urandom(8).hex()}).encode()
+            return self.blob(media_type, content,
+                             **({"data": base64.b64encode(content).decode()} if has_data else {}))
+        config = json.dumps({"architecture": "amd64", "os": "linux",
+                             "made": os.urandom(8).hex()}).encode()
         return self.add(IMAGE, config=described(CONFIG, config),
                         layers=[described(LAYER, os.urandom(100)) for _ in range(layers)], **more)
 
     def artifact(self, layers=None, **more):
         layers = layers or [self.blob(TYPE_1, os.urandom(2048))]
-        return self.add(IMAGE, config=self.blob(EMPTY, b"{}"), layers=layers, **{"artifact_type": TYPE_1, **more})
+        return self.add(IMAGE, config=self.blob(EMPTY, b"{}"), layers=layers,
+                        **{"artifact_type": TYPE_1, **more})
 
     def index(self, children=None, **more):
         children = [self.image(), self.image()] if children is None else children
@@ -268,12 +285,14 @@ def artifacts_with_a_subject(made):
     subject = made.image(tag="image")
     made.image(subject=subject)
     for number, kind in enumerate((TYPE_1, TYPE_1, TYPE_2)):
-        made.artifact(subject=subject, artifact_type=kind, annotations={"org.example.number": str(number)}, tag=f"tag{number}")
+        made.artifact(subject=subject, artifact_type=kind,
+                      annotations={"org.example.number": str(number)}, tag=f"tag{number}")
 
 
 def an_index_with_a_subject(made):
     subject = made.index(tag="index")
-    made.index(subject=subject, artifact_type=TYPE_1, annotations={"org.example.a": "b"}, tag="artifact")
+    made.index(subject=subject, artifact_type=TYPE_1, annotations={"org.example.a": "b"},
+               tag="artifact")
     made.index(subject=subject)
 
 
@@ -286,22 +305,28 @@ def descriptors_with_data(made):
 
 
 def layers_that_are_not_distributed(made):
-    absent = [{**descriptor(kind, os.urandom(9), made.algorithm), "urls": ["https://store.example.com/x"]}
+    absent = [{**descriptor(kind, os.urandom(9), made.algorithm),
+               "urls": ["https://store.example.com/x"]}
               for kind in (FOREIGN, FOREIGN + "+gzip")]
-    made.add(IMAGE, config=made.blob(CONFIG, b'{"os":"linux"}'), layers=[*absent, made.blob(LAYER, b"normal")], tag="foreign")
+    made.add(IMAGE, config=made.blob(CONFIG, b'{"os":"linux"}'),
+             layers=[*absent, made.blob(LAYER, b"normal")], tag="foreign")
 
 
 def fields_that_the_specification_does_not_know(made):
-    made.index([made.image(org_example={"a": [1, None]}), made.image(x="y")], org_example="z", tag="fields")
+    made.index([made.image(org_example={"a": [1, None]}), made.image(x="y")], org_example="z",
+               tag="fields")
 
 
 def an_image_without_layers(made):
     made.image(layers=0, tag="none")
 
 
-KINDS = (an_image, a_large_manifest, an_index, an_index_of_indexes, an_empty_index, an_artifact, an_artifact_without_layers,
-         an_index_of_artifacts, artifacts_with_a_subject, an_index_with_a_subject, a_subject_that_is_not_there,
-         descriptors_with_data, layers_that_are_not_distributed, fields_that_the_specification_does_not_know,
+KINDS = (an_image, a_large_manifest, an_index, an_index_of_indexes, an_empty_index, an_artifact,
+         an_artifact_without_layers,
+         an_index_of_artifacts, artifacts_with_a_subject, an_index_with_a_subject,
+         a_subject_that_is_not_there,
+         descriptors_with_data, layers_that_are_not_distributed,
+         fields_that_the_specification_does_not_know,
          an_image_without_layers)
 
 
@@ -314,12 +339,17 @@ def put(name, reference, body, wanted, query=""):
 
 
 def push(name, made, is_by_parameter):
-    """Pushes blobs, manifests by digest, and tags: each tag by a request, or as a parameter of its manifest (end-7b)."""
-    for (wanted, content), way in zip(made.blobs.items(), itertools.cycle((post_put, post_only, stream, chunked))):
+    """Pushes blobs, manifests by digest, and tags: each tag by a request, or as a parameter of its
+    manifest (end-7b).
+    """
+    for (wanted, content), way in zip(made.blobs.items(),
+                                      itertools.cycle((post_put, post_only, stream, chunked))):
         assert way(name, content, wanted).status == 201
     for wanted, body in made.manifests.items():
-        tags = [tag for tag, named in made.tags.items() if named == wanted] if is_by_parameter else []
-        answer = put(name, wanted, body, wanted, "?" + urllib.parse.urlencode([("tag", tag) for tag in tags]) if tags else "")
+        tags = [tag for tag, named in made.tags.items()
+                if named == wanted] if is_by_parameter else []
+        answer = put(name, wanted, body, wanted,
+                     "?" + urllib.parse.urlencode([("tag", tag) for tag in tags]) if tags else "")
         assert sorted(answer.headers.get_all("OCI-Tag", [])) == sorted(tags), answer
     for tag, wanted in {} if is_by_parameter else made.tags.items():
         put(name, tag, made.manifests[wanted], wanted)
@@ -332,7 +362,8 @@ def assert_whole(name, made):
         body = made.manifests[wanted]
         for method in ("HEAD", "GET"):
             answer = shared().get_manifest(name, reference, method)
-            assert answer.status == 200 and answer.body == (body if method == "GET" else b""), answer
+            assert answer.status == 200 and answer.body == (body if method == "GET" else b""), (
+                answer)
             assert answer.headers["Content-Type"] == json.loads(body)["mediaType"], answer
             assert answer.headers["Content-Length"] == str(len(body)), answer
             assert answer.headers["Docker-Content-Digest"] == wanted, (reference, answer)
@@ -344,17 +375,32 @@ def in_order(descriptors):
     return sorted(descriptors, key=lambda one: one["digest"])
 
 
-def assert_referrers(name, made):
-    for subject, goal in made.referrers.items():
-        answer = shared().call("GET", f"/v2/{name}/referrers/{subject}")
+def read_referrers(path, check):
+    """The descriptors of all pages: on a slow machine a page may end before the list does."""
+    found = []
+    while path:
+        answer = shared().call("GET", path)
         assert (answer.status, answer.headers["Content-Type"]) == (200, INDEX), answer
         assert (answer.json["schemaVersion"], answer.json["mediaType"]) == (2, INDEX), answer
-        assert in_order(answer.json["manifests"]) == in_order(goal), answer
+        check(answer)
+        found += answer.json["manifests"]
+        link = answer.headers.get("Link")
+        path = link and link[1:link.index(">")]
+    return in_order(found)
+
+
+def assert_filtered(answer):
+    assert answer.headers["OCI-Filters-Applied"] == "artifactType", answer
+
+
+def assert_referrers(name, made):
+    for subject, goal in made.referrers.items():
+        path = f"/v2/{name}/referrers/{subject}"
+        assert read_referrers(path, lambda answer: None) == in_order(goal), goal
         for kind in {one["artifactType"] for one in goal if "artifactType" in one}:
-            answer = shared().call("GET", f"/v2/{name}/referrers/{subject}?" + urllib.parse.urlencode({"artifactType": kind}))
-            assert answer.headers["OCI-Filters-Applied"] == "artifactType", answer
-            assert in_order(answer.json["manifests"]) == in_order(
-                one for one in goal if one.get("artifactType") == kind), answer
+            found = read_referrers(path + "?" + urllib.parse.urlencode({"artifactType": kind}),
+                                   assert_filtered)
+            assert found == in_order(one for one in goal if one.get("artifactType") == kind), kind
 
 
 def assert_all_goes(name, made):
@@ -378,7 +424,8 @@ def live(kind, algorithm, is_by_parameter):
 
 for _kind in KINDS:
     _title = _kind.__name__.replace("_", " ")
-    case(f"{_title}: pushed, listed, pulled, referred to, deleted")(lambda kind=_kind: live(kind, "sha256", False))
+    case(f"{_title}: pushed, listed, pulled, referred to, deleted")(
+        lambda kind=_kind: live(kind, "sha256", False))
     for _algorithm in ALGORITHMS:
         case(f"{_title}, tagged while it is pushed (end-7b), {_algorithm}")(
             lambda kind=_kind, algorithm=_algorithm: live(kind, algorithm, True))

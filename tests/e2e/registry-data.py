@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""docker-registry and registryd serve the same directory in turn, and each reads what the other wrote."""
+"""docker-registry and registryd serve the same directory in turn, and each reads what the other
+wrote.
+"""
 
 import contextlib
 import json
@@ -90,19 +92,24 @@ def _():
         subject = descriptor(IMAGE, image)
         ours = server.push_image("a", "ours", layers=[b"1"], subject=subject)
         path = f"/v2/a/referrers/{subject['digest']}"
-        assert [item["digest"] for item in server.call("GET", path).json["manifests"]] == [digest(ours)]
+        assert ([item["digest"] for item in server.call("GET", path).json["manifests"]]
+                == [digest(ours)])
         go_on_with(server, THEIRS)
         theirs = server.push_image("a", "theirs", layers=[b"2"], subject=subject)
         assert server.call("DELETE", f"/v2/a/manifests/{digest(ours)}").status == 202
         go_on_with(server, OURS)
-        assert [item["digest"] for item in server.call("GET", path).json["manifests"]] == [digest(theirs)]
+        assert ([item["digest"] for item in server.call("GET", path).json["manifests"]]
+                == [digest(theirs)])
 
 
-@case("a manifest of schema 1 that docker-registry stored is served as it is stored, and skopeo converts it")
+@case("a manifest of schema 1 that docker-registry stored is served as it is stored, and "
+      "skopeo converts it")
 def _():
     need(THEIRS), need("skopeo")
-    signed, layer = (pathlib.Path(__file__).parent / "signed-schema-1.json").read_bytes().rstrip(), b"a layer of schema 1\n"
-    with Registry(program=THEIRS, HTTP_SECRET="the same for both", COMPATIBILITY_SCHEMA1_ENABLED="true") as registry:
+    signed = (pathlib.Path(__file__).parent / "signed-schema-1.json").read_bytes().rstrip()
+    layer = b"a layer of schema 1\n"
+    with Registry(program=THEIRS, HTTP_SECRET="the same for both",
+                  COMPATIBILITY_SCHEMA1_ENABLED="true") as registry:
         server = Client(registry)
         server.push_blob("old/image", layer)
         assert server.put_manifest("old/image", "v1", signed, SCHEMA_1 + "prettyjws").status == 201
@@ -111,8 +118,10 @@ def _():
         payload = {name: value for name, value in theirs.json.items() if name != "signatures"}
         go_on_with(server, OURS)
         ours = server.get_manifest("old/image", "v1")
-        assert ours.status == 200 and ours.json == payload and ours.headers["Content-Type"] == SCHEMA_1 + "json", ours
-        assert ours.headers["Docker-Content-Digest"] == theirs.headers["Docker-Content-Digest"] == digest(ours.body), ours
+        assert (ours.status == 200 and ours.json == payload
+                and ours.headers["Content-Type"] == SCHEMA_1 + "json"), ours
+        assert (ours.headers["Docker-Content-Digest"] == theirs.headers["Docker-Content-Digest"]
+                == digest(ours.body)), ours
         assert "skopeo copy --format v2s2" in ours.headers["Warning"], ours
         assert server.get_manifest("old/image", digest(ours.body)).body == ours.body
         assert server.put_manifest("old/image", "v2", signed, SCHEMA_1 + "prettyjws").status == 400
@@ -124,7 +133,8 @@ def _():
 
 def collect(server, program, *words):
     server.registry._stop()
-    server.registry.program, was = (need(program) if program == THEIRS else server.registry.program), server.registry.program
+    server.registry.program, was = (need(program) if program == THEIRS
+                                    else server.registry.program), server.registry.program
     result = server.registry.run_program("garbage-collect", *words)
     server.registry.program = was
     assert result.returncode == 0, result
@@ -134,10 +144,12 @@ def collect(server, program, *words):
 
 def blobs(server):
     return sorted("sha256:" + path.parent.name
-                  for path in (server.registry.dir / "data").glob("docker/registry/v2/blobs/sha256/*/*/data"))
+                  for path in (server.registry.dir / "data").glob(
+                          "docker/registry/v2/blobs/sha256/*/*/data"))
 
 
-@case("each program collects the other's data with the same result: only unreferenced blobs are removed")
+@case("each program collects the other's data with the same result: only unreferenced "
+      "blobs are removed")
 def _():
     left = {}
     for server_program, collector in ((OURS, OURS), (OURS, THEIRS), (THEIRS, OURS)):
@@ -147,7 +159,8 @@ def _():
             server.push_blob("b", b"no manifest names this")
             if server_program == OURS:
                 server.push_blob("b", b"nor this", "sha512")
-            index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [descriptor(IMAGE, kept)]}).encode()
+            index = json.dumps({"schemaVersion": 2, "mediaType": INDEX,
+                                "manifests": [descriptor(IMAGE, kept)]}).encode()
             assert server.put_manifest("a", "index", index).status == 201
             assert server.call("DELETE", f"/v2/a/manifests/{digest(gone)}").status == 202
             collect(server, collector)
@@ -159,20 +172,23 @@ def _():
     assert len(set(map(tuple, left.values()))) == 1, left
 
 
-@case("verify finds a flipped bit and a missing file beside a running server, and no fault in docker-registry's data")
+@case("verify finds a flipped bit and a missing file beside a running server, and no fault in "
+      "docker-registry's data")
 def _():
     with begin_with(THEIRS) as server:
         server.push_image("a/b", "one", layers=[LAYER])
         go_on_with(server, OURS)
         result = server.registry.run_program("verify")
         assert result.returncode == 0 and "0 damaged, 0 missing" in result.stdout, result
-        data = server.registry.dir / "data/docker/registry/v2/blobs/sha256" / digest(LAYER)[7:9] / digest(LAYER)[7:] / "data"
+        data = server.registry.dir / "data/docker/registry/v2/blobs/sha256" / digest(
+            LAYER)[7:9] / digest(LAYER)[7:] / "data"
         data.write_bytes(b"m" + LAYER[1:])
         result = server.registry.run_program("verify")
         assert result.returncode == 1 and f"damaged: {digest(LAYER)}" in result.stdout, result
         data.unlink()
         result = server.registry.run_program("verify")
-        assert result.returncode == 1 and f"missing: {digest(LAYER)}, a blob of a/b" in result.stdout, result
+        assert (result.returncode == 1
+                and f"missing: {digest(LAYER)}, a blob of a/b" in result.stdout), result
         assert server.finish(server.start("a/b"), digest(LAYER), LAYER).status == 201
         assert server.registry.run_program("verify").returncode == 0
 
@@ -182,7 +198,8 @@ def _():
     with begin_with(OURS) as server:
         server.push_blob("b", b"no manifest names this")
         result = server.registry.run_program("garbage-collect")
-        assert result.returncode == 0 and " 0 blobs and 0 manifests eligible" in result.stdout, result
+        assert result.returncode == 0 and " 0 blobs and 0 manifests eligible" in result.stdout, (
+            result)
         assert blobs(server) == [digest(b"no manifest names this")]
 
 

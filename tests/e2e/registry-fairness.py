@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""One user keeps the server busy: the effect on other users, and the resources that the server uses.
+"""One user keeps the server busy: the effect on other users, and the resources that the server
+uses.
 
 This topic tests order and bounds; ../bench/misbehaving-user.py measures latencies.
 """
@@ -39,13 +40,17 @@ def start_upload(server, name, user):
 
 
 def push_blob(server, name, user, data):
-    answer = call(server, "POST", f"/v2/{name}/blobs/uploads/?digest={digest(data)}", user, body=data)
+    answer = call(server, "POST", f"/v2/{name}/blobs/uploads/?digest={digest(data)}", user,
+                  body=data)
     assert answer.status == 201, answer
 
 
 def manifest(number, subject=None, padding=0):
-    """Returns an image without layers. padding: the number of small values in a member that nobody reads."""
-    members = {"schemaVersion": 2, "mediaType": IMAGE, "config": {"mediaType": CONFIG, "digest": digest(EMPTY), "size": len(EMPTY)},
+    """Returns an image without layers. padding: the number of small values in a member that nobody
+    reads.
+    """
+    members = {"schemaVersion": 2, "mediaType": IMAGE,
+               "config": {"mediaType": CONFIG, "digest": digest(EMPTY), "size": len(EMPTY)},
                "layers": [], "annotations": {"number": str(number)}, "x": [1] * padding}
     if subject:
         members["subject"] = {"mediaType": IMAGE, "digest": subject, "size": 1}
@@ -53,19 +58,24 @@ def manifest(number, subject=None, padding=0):
 
 
 def put_manifest(server, name, user, reference, data):
-    return call(server, "PUT", f"/v2/{name}/manifests/{reference}", user, b"Content-Type: " + IMAGE.encode() + b"\r\n", body=data)
+    return call(server, "PUT", f"/v2/{name}/manifests/{reference}", user,
+                b"Content-Type: " + IMAGE.encode() + b"\r\n", body=data)
 
 
-# --- an upload session that somebody holds -------------------------------------------------------------
+# --- an upload session that somebody holds --------------------------------------------------------
 
 
-@case("of the requests for an upload session that is being written to, a few wait without a worker; the rest are refused immediately")
+@case("of the requests for an upload session that is being written to, a few wait without a "
+      "worker; the rest are refused immediately")
 def _():
     with serve() as server, contextlib.ExitStack() as stack:
         location = start_upload(server, "a", BAD)
-        holder = stack.enter_context(Raw(server.port)).send(head("PATCH", location, BAD, length(2)) + b"x")
+        holder = stack.enter_context(Raw(server.port)).send(
+            head("PATCH", location, BAD, length(2)) + b"x")
         time.sleep(0.2)
-        requests = [stack.enter_context(Raw(server.port)).send(head("DELETE", location, BAD, length(0))) for _ in range(200)]
+        requests = [
+            stack.enter_context(Raw(server.port)).send(head("DELETE", location, BAD, length(0)))
+            for _ in range(200)]
         # All workers are free for other requests.
         push_blob(server, "b", GOOD, EMPTY)
         assert put_manifest(server, "b", GOOD, "t", manifest(1)).status == 201
@@ -73,7 +83,8 @@ def _():
         assert {answer.status for answer in answers} == {429}, {answer.status for answer in answers}
         busy = sum("server is busy" in answer.body.decode() for answer in answers)
         assert busy > 200 - 2 * PARKED_MAX, busy  # not parked; the others waited for a second
-        assert sum("another request is writing" in answer.body.decode() for answer in answers) == 200 - busy
+        assert (sum("another request is writing" in answer.body.decode() for answer in answers)
+                == 200 - busy)
         assert holder.send(b"y").read().status == 202
 
 
@@ -94,15 +105,17 @@ def _():
                 assert call(server, "DELETE", location, GOOD).status == 204
 
 
-# --- bodies ----------------------------------------------------------------------------------------------
+# --- bodies ---------------------------------------------------------------------------------------
 
 
-@case("the unfinished bodies of one user are bounded, and leave room for the manifests of other users")
+@case("the unfinished bodies of one user are bounded, and leave room for the manifests "
+      "of other users")
 def _():
     with serve() as server, contextlib.ExitStack() as stack:
         push_blob(server, "b", GOOD, EMPTY)
         before = server.rss_kib()
-        target, piece = head("PUT", "/v2/a/manifests/t", BAD, length(4 * MIB - 1)), b" " * (MIB // 4)
+        target, piece = head("PUT", "/v2/a/manifests/t", BAD,
+                             length(4 * MIB - 1)), b" " * (MIB // 4)
         held = [stack.enter_context(Raw(server.port)) for _ in range(400)]
         for raw in held:
             with contextlib.suppress(OSError):  # refused meanwhile
@@ -115,10 +128,11 @@ def _():
         # Refused bodies are not kept.
         for raw in held:
             raw.close()
-        wait_for(lambda: put_manifest(server, "b", BAD, "u", large).status == 201, "the bodies are freed")
+        wait_for(lambda: put_manifest(server, "b", BAD, "u", large).status == 201,
+                 "the bodies are freed")
 
 
-# --- the end ------------------------------------------------------------------------------------------------
+# --- the end --------------------------------------------------------------------------------------
 
 
 @case("SIGTERM ends a server whose queue is full: it does not wait for jobs that have not started")

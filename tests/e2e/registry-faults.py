@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""registryd reports a full, read-only or broken disk and a lack of descriptors, threads or memory, and loses nothing.
+"""registryd reports a full, read-only or broken disk and a lack of descriptors, threads or memory,
+and loses nothing.
 
     LOAD=full  runs for minutes
 
-A request that fails is answered with 5xx in the specification's format. Everything that was acknowledged before stays
-intact. When the cause is gone, everything works again without intervention.
+A request that fails is answered with 5xx in the specification's format. Everything that was
+acknowledged before stays intact. When the cause is gone, everything works again without
+intervention.
 """
 
 import contextlib
@@ -25,9 +27,11 @@ from registry_client import Client, digest
 
 IS_FULL = os.environ.get("LOAD") == "full"
 RANDOM_S = 60 if IS_FULL else 3
-NAMES = {errno.EIO: "EIO", errno.ENOSPC: "ENOSPC", errno.EROFS: "EROFS", errno.EMFILE: "EMFILE", errno.ENOMEM: "ENOMEM",
+NAMES = {errno.EIO: "EIO", errno.ENOSPC: "ENOSPC", errno.EROFS: "EROFS", errno.EMFILE: "EMFILE",
+         errno.ENOMEM: "ENOMEM",
          errno.EDQUOT: "EDQUOT", errno.EACCES: "EACCES"}
-STATUS = {errno.EIO: 500, errno.ENOSPC: 507, errno.EDQUOT: 507, errno.EROFS: 503, errno.EMFILE: 503, errno.ENOMEM: 503}
+STATUS = {errno.EIO: 500, errno.ENOSPC: 507, errno.EDQUOT: 507, errno.EROFS: 503, errno.EMFILE: 503,
+          errno.ENOMEM: 503}
 CODE = {500: "UNKNOWN", 503: "UNAVAILABLE", 507: "UNAVAILABLE"}
 
 
@@ -49,7 +53,8 @@ class Books:
 
     def must(self, answer, *statuses):
         if answer.status >= 500:
-            if answer.body:  # HEAD has no body, and an answer may have none when memory is exhausted
+            # HEAD has no body, and an answer may have none when memory is exhausted
+            if answer.body:
                 assert answer.code == CODE[answer.status], answer
             raise Refused(answer)
         assert answer.status in statuses, answer
@@ -69,9 +74,11 @@ class Books:
             self.push_blob(content)
         manifest = json.dumps({
             "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-            "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest(config),
+            "config": {"mediaType": "application/vnd.oci.image.config.v1+json",
+                       "digest": digest(config),
                        "size": len(config)},
-            "layers": [{"mediaType": "application/octet-stream", "digest": digest(layer), "size": len(layer)}]}).encode()
+            "layers": [{"mediaType": "application/octet-stream", "digest": digest(layer),
+                        "size": len(layer)}]}).encode()
         self.manifests[digest(manifest)] = manifest
         self.unsure.add(tag)
         self.must(self.client.put_manifest(self.name, tag, manifest), 201)
@@ -81,7 +88,8 @@ class Books:
     def pull(self, tag):
         manifest = self.must(self.client.get_manifest(self.name, tag), 200)
         for layer in manifest.json["layers"]:
-            blob = self.must(self.client.call("GET", f"/v2/{self.name}/blobs/{layer['digest']}"), 200)
+            blob = self.must(self.client.call("GET", f"/v2/{self.name}/blobs/{layer['digest']}"),
+                             200)
             assert digest(blob.body) == layer["digest"], (tag, layer)
 
     def look(self):
@@ -109,7 +117,8 @@ class Books:
             if answer.status == 404 and tag in self.unsure:
                 self.tags.pop(tag, None)
                 continue
-            assert answer.status == 200 and answer.body == self.manifests[digest(answer.body)], (tag, answer)
+            assert answer.status == 200 and answer.body == self.manifests[digest(answer.body)], (
+                tag, answer)
             assert tag in self.unsure or digest(answer.body) == self.tags[tag], tag
             self.tags[tag] = digest(answer.body)
         self.unsure = set()
@@ -117,7 +126,8 @@ class Books:
     def try_all(self):
         """Sends every kind of request; returns the statuses of the refused ones."""
         refused = []
-        for act in (lambda: self.push_image("new"), lambda: self.pull("kept"), self.look, lambda: self.delete("new")):
+        for act in (lambda: self.push_image("new"), lambda: self.pull("kept"), self.look,
+                    lambda: self.delete("new")):
             try:
                 act()
             except Refused as refusal:
@@ -145,19 +155,24 @@ def recover(books):
     books.look()
 
 
-@case("while a system call fails, answers are 5xx with the reason; nothing is lost, and recovery is automatic")
+@case("while a system call fails, answers are 5xx with the reason; nothing is lost, and "
+      "recovery is automatic")
 def _():
     with with_layer() as (layer, _, books):
-        for call in ("openat", "write", "pwrite", "pread", "read", "fdatasync", "fsync", "renameat", "mkdirat", "fstatat", "fstat",
+        for call in ("openat", "write", "pwrite", "pread", "read", "fdatasync", "fsync", "renameat",
+                     "mkdirat", "fstatat", "fstat",
                      "utimensat", "unlinkat", "flock"):
-            for code in (errno.EIO, errno.ENOSPC, errno.EMFILE, errno.EROFS)[:4 if call in ("openat", "write") else 1 if call in ("flock", "unlinkat", "fsync", "read") else 2]:
+            number = (4 if call in ("openat", "write")
+                      else 1 if call in ("flock", "unlinkat", "fsync", "read") else 2)
+            for code in (errno.EIO, errno.ENOSPC, errno.EMFILE, errno.EROFS)[:number]:
                 with layer.failing(call, code):
                     refused = books.try_all()
                     failed = layer.failed(call)
                 what = f"{call} {NAMES[code]}: {refused}"
                 assert {status for status in refused if status} <= {STATUS[code]}, what
                 assert None not in refused or call == "pread", what
-                if call in ("openat", "write", "pwrite", "fdatasync", "fsync", "renameat", "fstatat"):
+                if call in ("openat", "write", "pwrite", "fdatasync", "fsync", "renameat",
+                            "fstatat"):
                     assert failed and STATUS[code] in refused, what
                     books.blobs = dict(list(books.blobs.items())[-6:])
                 recover(books)
@@ -170,11 +185,13 @@ def _():
         chance = random.Random(seed)
         print(f"# seed {seed}")
         tries, refusals, deadline = 0, 0, time.monotonic() + RANDOM_S
-        calls = ("openat", "write", "pwrite", "pread", "read", "fdatasync", "fsync", "renameat", "mkdirat", "unlinkat",
+        calls = ("openat", "write", "pwrite", "pread", "read", "fdatasync", "fsync", "renameat",
+                 "mkdirat", "unlinkat",
                  "fstatat", "fstat", "utimensat", "futimens", "flock", "ftruncate", "memory")
         while time.monotonic() < deadline:
             code = chance.choice(list(STATUS))
-            with layer.failing(chance.choice(calls), code, chance.randrange(30), chance.choice((1, 1, 2, 5))):
+            with layer.failing(chance.choice(calls), code, chance.randrange(30),
+                               chance.choice((1, 1, 2, 5))):
                 refusals += len(books.try_all())
             tries += 1
             if tries % 5 == 0:
@@ -234,14 +251,16 @@ def _():
 @case("garbage-collect and verify print one line that says what failed, and remove nothing in use")
 def _():
     with with_layer() as (layer, registry, books):
-        for call in ("openat", "pread", "read", "renameat", "unlinkat", "fstatat", "fsync", "flock", "memory"):
+        for call in ("openat", "pread", "read", "renameat", "unlinkat", "fstatat", "fsync", "flock",
+                     "memory"):
             for after in (0, 5, 30):
                 hex_ = digest(b"garbage" + call.encode()).partition(":")[2]
                 books.push_blob(b"garbage" + call.encode())
                 books.blobs = {}
-                os.utime(registry.dir / f"data/docker/registry/v2/blobs/sha256/{hex_[:2]}/{hex_}/data", (1000000000, 1000000000))
-                os.utime(registry.dir / f"data/docker/registry/v2/repositories/{books.name}/_layers/sha256/{hex_}/link",
-                         (1000000000, 1000000000))
+                root = registry.dir / "data/docker/registry/v2"
+                for path in (f"blobs/sha256/{hex_[:2]}/{hex_}/data",
+                             f"repositories/{books.name}/_layers/sha256/{hex_}/link"):
+                    os.utime(root / path, (1000000000, 1000000000))
                 with layer.failing(call, errno.ENOMEM if call == "memory" else errno.EIO, after):
                     result = registry.run_program("garbage-collect", "-q", "-m")
                 assert result.returncode in (0, 1), (call, after, result)
@@ -260,22 +279,25 @@ def _():
     layer = FaultLayer()
     with Registry() as registry:
         registry._stop()
-        env = {name: str(value) for name, value in {**registry._settings(), **layer.environment()}.items()}
+        env = {name: str(value)
+               for name, value in {**registry._settings(), **layer.environment()}.items()}
         for after in (0, 1, 16, 17, 18, 19):
             with layer.failing("thread", errno.EAGAIN, after):
-                done = subprocess.run([registry.program, "serve", registry.dir / "config.yml"], env=env, timeout=60,
+                done = subprocess.run([registry.program, "serve", registry.dir / "config.yml"],
+                                      env=env, timeout=60,
                                       capture_output=True, text=True, check=False)
                 assert layer.failed("thread")
             assert done.returncode == 1 and "registryd: cannot start" in done.stderr, (after, done)
 
 
-# --- real failures, where the system allows them ----------------------------------------------------------
+# --- real failures, where the system allows them --------------------------------------------------
 
 
 @contextlib.contextmanager
 def small_disk(size):
     with tempfile.TemporaryDirectory(prefix="dcp-disk.", dir="/tmp") as directory:
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", directory], capture_output=True,
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs",
+                               directory], capture_output=True,
                               text=True, check=False)
         if done.returncode:
             raise Skip("cannot mount a file system here")
@@ -291,7 +313,8 @@ def remount(directory, how):
 
 @case("a full disk is 507; pulls still work, and pushes work again when there is space")
 def _():
-    with small_disk("4m") as directory, Registry(STORAGE_FILESYSTEM_ROOTDIRECTORY=directory) as registry:
+    with small_disk("4m") as directory, Registry(
+            STORAGE_FILESYSTEM_ROOTDIRECTORY=directory) as registry:
         books = Books(registry)
         books.push_image("kept")
         filled = os.path.join(directory, "filled")
@@ -313,8 +336,10 @@ def _():
                 raise AssertionError("it fits")
             except Refused as refusal:
                 assert refusal.answer.status == 507
-        # A refused upload keeps its space until the client deletes the session or the session expires.
-        for session in os.listdir(f"{directory}/docker/registry/v2/repositories/faults/big/_uploads"):
+        # A refused upload keeps its space until the client deletes the session or the session
+        # expires.
+        for session in os.listdir(
+                f"{directory}/docker/registry/v2/repositories/faults/big/_uploads"):
             answer = big.client.call("DELETE", f"/v2/faults/big/blobs/uploads/{session}")
             assert answer.status == 204, answer
         recover(books)
@@ -323,10 +348,12 @@ def _():
 
 @case("a read-only disk is 503; pulls still work, and pushes work again when it is writable")
 def _():
-    with small_disk("16m") as directory, Registry(STORAGE_FILESYSTEM_ROOTDIRECTORY=directory) as registry:
+    with small_disk("16m") as directory, Registry(
+            STORAGE_FILESYSTEM_ROOTDIRECTORY=directory) as registry:
         books = Books(registry)
         books.push_image("kept")
-        for path in [os.path.join(root, name) for root, _, names in os.walk(directory) for name in names]:
+        for path in [os.path.join(root, name) for root, _, names in os.walk(directory)
+                     for name in names]:
             os.utime(path, (1000000000, 1000000000))
         remount(directory, "ro")
         assert set(books.try_all()) == {503}

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""TLS handshakes: the number of messages, and the cost of clients that stop in the middle of a handshake."""
+"""TLS handshakes: the number of messages, and the cost of clients that stop in the middle of a
+handshake.
+"""
 
 import os
 import socket
@@ -25,7 +27,8 @@ class Handshake:
 
     def __init__(self, server, trust=None):
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = (trust or server.trust).wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
+        self.tls = (trust or server.trust).wrap_bio(self.incoming, self.outgoing,
+                                                    server_hostname="localhost")
         self.socket = socket.create_connection(("127.0.0.1", server.registry.port), 20)
         self.flights = 0
 
@@ -81,7 +84,8 @@ def _():
     with serve() as server:
         handshakes = [Handshake(server) for _i in range(WAITING)]
         rests = []
-        for i, handshake in enumerate(handshakes):  # half of them in their first message, half in their second
+        # Half of them in their first message, half in their second
+        for i, handshake in enumerate(handshakes):
             flight = handshake.next_flight()
             if i % 2:
                 handshake.socket.sendall(flight)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""`registryd htpasswd` on files: the same effect as Apache's htpasswd, but atomic, and other lines stay unchanged.
+"""`registryd htpasswd` on files: the same effect as Apache's htpasswd, but atomic, and other lines
+stay unchanged.
 
 REGISTRYD names the program under test (default: build/registry/registryd of this checkout).
 """
@@ -42,7 +43,8 @@ class Directory:
     def run(self, *words, stdin=b"", program=None, **more):
         """Runs the program in a new session, so that there is no terminal for a prompt."""
         argv = [program] if program else [registryd(), "htpasswd"]
-        done = subprocess.run([*argv, *words], input=stdin, cwd=self.path, capture_output=True, timeout=TIMEOUT_S,
+        done = subprocess.run([*argv, *words], input=stdin, cwd=self.path, capture_output=True,
+                              timeout=TIMEOUT_S,
                               start_new_session=True, **more)
         return Result(done.returncode, done.stdout, done.stderr)
 
@@ -58,7 +60,8 @@ class Directory:
 
 
 def when_changed(file):
-    """Returns attributes that change when a file is written or replaced, but not when it is read."""
+    """Returns attributes that change when a file is written or replaced, but not when it is read.
+    """
     found = file.stat()
     return found.st_ino, found.st_mtime_ns, found.st_ctime_ns
 
@@ -104,7 +107,8 @@ def _():
 
 @case("only the line of the user changes, and no byte of the others")
 def _():
-    with Directory(b"# users: all\r\n\r\na:" + OLD + b":more\r\n  u:" + OLD + b"\r\n\t# u\r\n b:{SHA}x \nc:" + OLD) as directory:
+    with Directory(b"# users: all\r\n\r\na:" + OLD + b":more\r\n  u:" + OLD
+                   + b"\r\n\t# u\r\n b:{SHA}x \nc:" + OLD) as directory:
         result = directory.run("-BbC4", "users", "u", "new")
         assert result.rc == 0 and b"changed the password of u in users" in result.err, result
         expected = (re.escape(b"# users: all\r\n\r\na:" + OLD + b":more\r\n") + rb"u:" + HASH +
@@ -112,7 +116,8 @@ def _():
         assert re.fullmatch(expected, directory.file.read_bytes()), directory.file.read_bytes()
         assert directory.lets_in("u", b"new") and directory.lets_in("c", b"old")
         assert directory.run("-BbC4", "users", "d", "p").rc == 0
-        assert re.fullmatch(expected + rb"\nd:" + HASH + rb"\n", directory.file.read_bytes()), directory.file.read_bytes()
+        assert re.fullmatch(expected + rb"\nd:" + HASH + rb"\n", directory.file.read_bytes()), (
+            directory.file.read_bytes())
 
 
 @case("the password is read from standard input with -i, and otherwise twice from the terminal")
@@ -121,7 +126,8 @@ def _():
         assert directory.run("-iC4", "users", "u", stdin=b"from input\n").rc == 0
         assert directory.lets_in("u", b"from input")
         assert_refused(directory.run("users", "u"), 1, "no terminal")
-        for words, typed, status in ((["-C4"], [b"typed\n", b"typed\n"], 0), (["-C4"], [b"typed\n", b"Typed\n"], 3),
+        for words, typed, status in ((["-C4"], [b"typed\n", b"typed\n"], 0),
+                                     (["-C4"], [b"typed\n", b"Typed\n"], 3),
                                      (["-v"], [b"typed\n"], 0), (["-v"], [b"wrong\n"], 3)):
             assert on_terminal([*words, str(directory.file), "u"], typed) == status, (words, typed)
         assert directory.lets_in("u", b"typed")
@@ -150,11 +156,13 @@ def _():
         (directory.path / "one").symlink_to("below/two")
         (directory.path / "below/two").symlink_to("../users")
         assert directory.run("-BbC4", "one", "u", "p").rc == 0
-        assert directory.lets_in("u", b"p") and (directory.path / "one").is_symlink() and (directory.path / "below/two").is_symlink()
+        assert (directory.lets_in("u", b"p") and (directory.path / "one").is_symlink()
+                and (directory.path / "below/two").is_symlink())
         (directory.path / "dangling").symlink_to(directory.path / "below/made")
         assert_refused(directory.run("-BbC4", "dangling", "u", "p"), 1, "-c")
         assert directory.run("-cBbC4", "dangling", "u", "p").rc == 0
-        assert directory.lets_in("u", b"p", "below/made") and (directory.path / "dangling").is_symlink()
+        assert (directory.lets_in("u", b"p", "below/made")
+                and (directory.path / "dangling").is_symlink())
         (directory.path / "loop").symlink_to("loop")
         assert_refused(directory.run("-BbC4", "loop", "u", "p"), 1, "loop")
 
@@ -184,30 +192,37 @@ def _():
         assert (now.st_uid, now.st_gid, now.st_mode & 0o7777) == (12345, 54321, 0o440), now
 
 
-@case("without write permission for the file or its directory, nothing changes and no temporary file is left")
+@case("without write permission for the file or its directory, nothing changes and no "
+      "temporary file is left")
 def _():
     if os.geteuid() != 0:
         raise Skip("only root can become another user")
     with Directory(b"a:x\n") as directory:
-        copy = directory.path / "registryd"  # other users may not be able to enter the build directory
+        # Other users may not be able to enter the build directory
+        copy = directory.path / "registryd"
         shutil.copy(registryd(), copy)
-        for mode, owner, file_owner in ((0o755, 0, 0), (0o777, 0, 0), (0o777, 0, 12345), (0o755, 0, 65534)):
+        for mode, owner, file_owner in ((0o755, 0, 0), (0o777, 0, 0), (0o777, 0, 12345),
+                                        (0o755, 0, 65534)):
             directory.path.chmod(mode)
             os.chown(directory.file, file_owner, file_owner)
-            done = subprocess.run([copy, "htpasswd", "-BbC4", directory.file, "u", "p"], capture_output=True, user=65534,
+            done = subprocess.run([copy, "htpasswd", "-BbC4", directory.file, "u", "p"],
+                                  capture_output=True, user=65534,
                                   group=65534, extra_groups=[], timeout=TIMEOUT_S)
             assert done.returncode == 1 and str(directory.file).encode() in done.stderr, done
-            assert directory.file.read_bytes() == b"a:x\n" and directory.names() == ["registryd", "users"], directory.names()
+            assert (directory.file.read_bytes() == b"a:x\n"
+                    and directory.names() == ["registryd", "users"]), directory.names()
 
 
 @case("on a full disk nothing changes, and no temporary file is left")
 def _():
     with Directory(b"a:" + b"x" * 8192 + b"\n") as directory:
         before = directory.file.read_bytes()
-        done = subprocess.run(["sh", "-c", 'ulimit -f 4; exec "$0" htpasswd -BbC4 users u p', registryd()], cwd=directory.path,
+        done = subprocess.run(["sh", "-c", 'ulimit -f 4; exec "$0" htpasswd -BbC4 users u p',
+                               registryd()], cwd=directory.path,
                               capture_output=True, timeout=TIMEOUT_S)
         assert done.returncode == 1 and b"users" in done.stderr, done
-        assert directory.file.read_bytes() == before and directory.names() == ["users"], directory.names()
+        assert directory.file.read_bytes() == before and directory.names() == ["users"], (
+            directory.names())
 
 
 @case("a user is removed; removing an unknown user does not change the file")
@@ -225,7 +240,8 @@ def _():
 @case("-v says whether the server would accept the password")
 def _():
     sha = b"{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="  # of "secret"
-    with Directory(b"u:" + OLD + b"\nlast:x\nlast:" + OLD + b":more\nsha:" + sha + b"\n") as directory:
+    with Directory(b"u:" + OLD + b"\nlast:x\nlast:" + OLD + b":more\nsha:" + sha
+                   + b"\n") as directory:
         before = when_changed(directory.file)
         assert directory.run("-vb", "users", "u", "old").rc == 0
         assert directory.run("-vb", "users", "last", "old").rc == 0
@@ -238,14 +254,17 @@ def _():
 @case("no password is printed or stays on the command line")
 def _():
     with Directory(b"u:" + OLD + b"\n") as directory:
-        for words in (["-BbC4", "users", "u"], ["-vb", "users", "u"], ["-vb", "users", "nobody"], ["-cBbC4", "users", "u"]):
+        for words in (["-BbC4", "users", "u"], ["-vb", "users", "u"], ["-vb", "users", "nobody"],
+                      ["-cBbC4", "users", "u"]):
             result = directory.run(*words, "on-the-line")
             assert b"on-the-line" not in result.out + result.err, result
-        started = subprocess.Popen([registryd(), "htpasswd", "-bC14", directory.file, "u", "on-the-line"],
+        started = subprocess.Popen([registryd(), "htpasswd", "-bC14", directory.file, "u",
+                                    "on-the-line"],
                                    stderr=subprocess.DEVNULL)
         shown = b""
         while not shown or b"on-the-line" in shown:
-            assert started.poll() is None, f"it exited with the password still on its command line: {shown!r}"
+            assert started.poll() is None, (
+                f"it exited with the password still on its command line: {shown!r}")
             shown = pathlib.Path(f"/proc/{started.pid}/cmdline").read_bytes()
         assert started.wait(TIMEOUT_S) == 0
 
@@ -256,7 +275,8 @@ def _():
 @case("concurrent changes all take effect")
 def _():
     with Directory(b"") as directory:
-        started = [subprocess.Popen([registryd(), "htpasswd", "-bC4", directory.file, f"user{number}", "p"],
+        started = [subprocess.Popen([registryd(), "htpasswd", "-bC4", directory.file,
+                                     f"user{number}", "p"],
                                     stderr=subprocess.DEVNULL) for number in range(24)]
         assert [process.wait(TIMEOUT_S) for process in started] == [0] * 24
         assert {line.split(b":")[0] for line in directory.file.read_bytes().splitlines()} == {
@@ -268,11 +288,13 @@ def _():
 def _():
     with Directory(b"a:" + b"x" * 100000 + b"\nu:" + OLD + b"\n") as directory:
         for attempt in range(30):
-            started = subprocess.Popen([registryd(), "htpasswd", "-bC4", directory.file, "u", "p"], stderr=subprocess.DEVNULL)
+            started = subprocess.Popen([registryd(), "htpasswd", "-bC4", directory.file, "u", "p"],
+                                       stderr=subprocess.DEVNULL)
             end = time.monotonic() + attempt * 0.0007
             while time.monotonic() < end:
                 seen = directory.file.read_bytes()
-                assert seen.startswith(b"a:xxx") and re.search(rb"\nu:\$2y\$0[45]\$.{53}\n\Z", seen), seen[-80:]
+                assert (seen.startswith(b"a:xxx")
+                        and re.search(rb"\nu:\$2y\$0[45]\$.{53}\n\Z", seen)), seen[-80:]
             started.send_signal(signal.SIGTERM)
             assert started.wait(TIMEOUT_S) in (0, -signal.SIGTERM)
             assert directory.names() == ["users"], directory.names()
@@ -320,14 +342,21 @@ FILES = {
     "missing": None,
 }
 COMMANDS = (
-    ["-BbC4", "users", "u", "p"], ["-BbC4", "users", "new", "p"], ["-BbC4", "users", "x" * 256, "p"],
-    ["-BbC4", "users", "u", "x" * 256], ["-BbC4", "users", "a:b", "p"], ["-BbC4", "users", "x y", ""],
-    ["-cBbC4", "users", "u", "p"], ["-cBbC4", "none/users", "u", "p"], ["-BiC4", "users", "u"], ["-cBiC4", "users", "u"],
-    ["-D", "users", "u"], ["-D", "users", "nobody"], ["-D", "users", "u:"], ["-D", "users", "#"], ["-Db", "users", "u", "p"],
-    ["-vb", "users", "u", "old"], ["-vb", "users", "u", "new"], ["-vb", "users", "nobody", "old"], ["-vb", "users", "a:", "x"],
+    ["-BbC4", "users", "u", "p"], ["-BbC4", "users", "new", "p"],
+    ["-BbC4", "users", "x" * 256, "p"],
+    ["-BbC4", "users", "u", "x" * 256], ["-BbC4", "users", "a:b", "p"],
+    ["-BbC4", "users", "x y", ""],
+    ["-cBbC4", "users", "u", "p"], ["-cBbC4", "none/users", "u", "p"], ["-BiC4", "users", "u"],
+    ["-cBiC4", "users", "u"],
+    ["-D", "users", "u"], ["-D", "users", "nobody"], ["-D", "users", "u:"], ["-D", "users", "#"],
+    ["-Db", "users", "u", "p"],
+    ["-vb", "users", "u", "old"], ["-vb", "users", "u", "new"], ["-vb", "users", "nobody", "old"],
+    ["-vb", "users", "a:", "x"],
     ["-vb", "users", "u", "x" * 256], ["-vi", "users", "u"], ["-v", "-i", "users", "nobody"],
-    ["-cD", "users", "u"], ["-cn", "u"], ["-nv", "u"], ["-nD", "u"], ["-Dv", "users", "u"], ["-bi", "users", "u", "p"],
-    ["-B", "users"], ["-Bb", "users", "u"], ["-B", "users", "u", "p"], ["-D", "users"], ["-Z", "users", "u"], [], ["-C"],
+    ["-cD", "users", "u"], ["-cn", "u"], ["-nv", "u"], ["-nD", "u"], ["-Dv", "users", "u"],
+    ["-bi", "users", "u", "p"],
+    ["-B", "users"], ["-Bb", "users", "u"], ["-B", "users", "u", "p"], ["-D", "users"],
+    ["-Z", "users", "u"], [], ["-C"],
 )
 
 
@@ -356,17 +385,21 @@ DIFFERENCES = (
     # With Apache's program, the new user becomes a part of the last line.
     (b"a:x", ["-BbC4", "users", "u", "p"], (0, b"a:x\nu:NEW\n"), (0, b"a:xu:NEW\n")),
     # registryd keeps carriage returns.
-    (b"a:x\r\nu:x\r\n", ["-BbC4", "users", "u", "p"], (0, b"a:x\r\nu:NEW\r\n"), (0, b"a:x\r\nu:NEW\n")),
+    (b"a:x\r\nu:x\r\n", ["-BbC4", "users", "u", "p"], (0, b"a:x\r\nu:NEW\r\n"),
+     (0, b"a:x\r\nu:NEW\n")),
     # registryd checks the cost as a part of the command line.
     (b"", ["-BbC3", "users", "u", "p"], (2, b""), (3, b"")),
     # Names that the server does not recognise.
     (b"", ["-BbC4", "users", "", "p"], (6, b""), (0, b":NEW\n")),
     (b"", ["-BbC4", "users", "#u", "p"], (6, b""), (0, b"#u:NEW\n")),
     (b"", ["-BbC4", "users", "a\nb", "p"], (6, b""), (0, b"a\nb:NEW\n")),
-    # The server skips a byte order mark, ignores text after a hash, and uses the last line of a user.
+    # The server skips a byte order mark, ignores text after a hash, and uses the last line of a
+    # user.
     (b"\xef\xbb\xbfu:x\n", ["-D", "users", "u"], (0, b"\xef\xbb\xbf"), (0, b"\xef\xbb\xbfu:x\n")),
-    (b"u:" + OLD + b":x\n", ["-vb", "users", "u", "old"], (0, b"u:" + OLD + b":x\n"), (3, b"u:" + OLD + b":x\n")),
-    (b"u:x\nu:" + OLD + b"\n", ["-vb", "users", "u", "old"], (0, b"u:x\nu:" + OLD + b"\n"), (3, b"u:x\nu:" + OLD + b"\n")),
+    (b"u:" + OLD + b":x\n", ["-vb", "users", "u", "old"], (0, b"u:" + OLD + b":x\n"),
+     (3, b"u:" + OLD + b":x\n")),
+    (b"u:x\nu:" + OLD + b"\n", ["-vb", "users", "u", "old"], (0, b"u:x\nu:" + OLD + b"\n"),
+     (3, b"u:x\nu:" + OLD + b"\n")),
     # registryd reports an invalid file before it checks a password.
     (FILES["strange"], ["-vb", "users", "u", "new"], (7, FILES["strange"]), (3, FILES["strange"])),
     # The server does not support other hashes.

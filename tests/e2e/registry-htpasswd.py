@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""`registryd htpasswd`: Apache's htpasswd and registry:2 accept its output, and it leaves no password behind.
+"""`registryd htpasswd`: Apache's htpasswd and registry:2 accept its output, and it leaves no
+password behind.
 
 REGISTRYD names the program under test (default: build/registry/registryd of this checkout).
 """
@@ -30,7 +31,8 @@ def argv(*words):
 
 def run(*words, stdin=b"", **more):
     """Runs the program in a new session, so that there is no terminal for a prompt."""
-    done = subprocess.run(argv(*words), input=stdin, stdout=more.pop("stdout", subprocess.PIPE), stderr=subprocess.PIPE,
+    done = subprocess.run(argv(*words), input=stdin, stdout=more.pop("stdout", subprocess.PIPE),
+                          stderr=subprocess.PIPE,
                           timeout=TIMEOUT_S, start_new_session=True, **more)
     return Result(done.returncode, done.stdout or b"", done.stderr)
 
@@ -48,7 +50,8 @@ def apache_takes(line, user, password):
     with tempfile.NamedTemporaryFile() as file:
         file.write(line)
         file.flush()
-        done = subprocess.run([need("htpasswd"), "-vi", file.name, user], input=password, capture_output=True, timeout=TIMEOUT_S)
+        done = subprocess.run([need("htpasswd"), "-vi", file.name, user], input=password,
+                              capture_output=True, timeout=TIMEOUT_S)
         assert done.returncode in (0, 3), done
         return done.returncode == 0
 
@@ -59,7 +62,8 @@ FILE, SYNTAX, MISMATCH, TOO_LONG, BAD_USER = 1, 2, 3, 5, 6
 
 def assert_refused(status, result, *words):
     assert result.rc == status and result.out == b"", result
-    assert result.err.startswith(b"registryd: ") and result.err.count(b"\n") == 1 and result.err.endswith(b"\n"), result
+    assert (result.err.startswith(b"registryd: ") and result.err.count(b"\n") == 1
+            and result.err.endswith(b"\n")), result
     for word in words:
         assert word.encode() in result.err, f"does not say {word!r}: {result}"
 
@@ -94,7 +98,8 @@ def _():
 
 @case("Apache's htpasswd accepts hashes of passwords with any characters")
 def _():
-    for password in (b"", b" ", b"a:b", b"-n", "pässwörd 日本".encode(), b"\xff\xff\xa3", b"\xff\xa3345", b"x" * 72, b"y" * 255):
+    for password in (b"", b" ", b"a:b", b"-n", "pässwörd 日本".encode(), b"\xff\xff\xa3",
+                     b"\xff\xa3345", b"x" * 72, b"y" * 255):
         result = run("-inC4", "u", stdin=password)
         assert result.rc == 0 and apache_takes(result.out, "u", password), password
 
@@ -123,8 +128,10 @@ def _():
 
 @case("user names that the file format cannot represent are refused")
 def _():
-    for user, word in (("a:b", "':'"), ("a\nb", "control"), ("a\rb", "control"), ("a\tb", "control"), ("a\x7fb", "control"),
-                       ("", "1 to 255"), ("u" * 256, "1 to 255"), ("#u", "'#'"), (" u", "blank"), ("u ", "blank")):
+    for user, word in (("a:b", "':'"), ("a\nb", "control"), ("a\rb", "control"),
+                       ("a\tb", "control"), ("a\x7fb", "control"),
+                       ("", "1 to 255"), ("u" * 256, "1 to 255"), ("#u", "'#'"), (" u", "blank"),
+                       ("u ", "blank")):
         assert_refused(TOO_LONG if len(user) > 255 else BAD_USER, run("-bnC4", user, "p"), word)
     line_of(run("-bnC4", "u" * 255, "p"), "u" * 255, 4)
     for user in ("a b", "ü", "a@example.com", "a#"):
@@ -139,9 +146,12 @@ def _():
 
 @case("an invalid command line is refused with the usage")
 def _():
-    for words in ((), ("-n",), ("-bn", "u"), ("-n", "u", "p"), ("-bn", "u", "p", "x"), ("-nbi", "u", "p"), ("-nx", "u"),
-                  ("-nr5", "u"), ("--", "u"), ("-cn", "u"), ("-nD", "u"), ("-nv", "u"), ("-cD", "f", "u"), ("-cv", "f", "u"),
-                  ("-Dv", "f", "u"), ("-b", "f", "u"), ("-D", "u"), ("-Db", "f", "u"), ("-v", "f", "u", "p"), ("f", "u", "p")):
+    for words in ((), ("-n",), ("-bn", "u"), ("-n", "u", "p"), ("-bn", "u", "p", "x"),
+                  ("-nbi", "u", "p"), ("-nx", "u"),
+                  ("-nr5", "u"), ("--", "u"), ("-cn", "u"), ("-nD", "u"), ("-nv", "u"),
+                  ("-cD", "f", "u"), ("-cv", "f", "u"),
+                  ("-Dv", "f", "u"), ("-b", "f", "u"), ("-D", "u"), ("-Db", "f", "u"),
+                  ("-v", "f", "u", "p"), ("f", "u", "p")):
         assert_refused(SYNTAX, run(*words), "usage: registryd htpasswd")
 
 
@@ -164,7 +174,8 @@ def _():
     started = subprocess.Popen(argv("-bnC14", "u", "on-the-line"), stdout=subprocess.PIPE)
     shown = b""
     while not shown or b"on-the-line" in shown:
-        assert started.poll() is None, f"it exited with the password still on its command line: {shown!r}"
+        assert started.poll() is None, (
+            f"it exited with the password still on its command line: {shown!r}")
         shown = pathlib.Path(f"/proc/{started.pid}/cmdline").read_bytes()
     out, _ = started.communicate(timeout=TIMEOUT_S)
     assert apache_takes(out, "u", b"on-the-line")
@@ -207,7 +218,8 @@ class Terminal:
         return bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
 
     def status(self):
-        """Waits for the end and returns the exit status; adds the remaining output to the screen."""
+        """Waits for the end and returns the exit status; adds the remaining output to the screen.
+        """
         status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         while select.select([self.fd], [], [], 0)[0]:
             try:
@@ -254,7 +266,9 @@ def _():
 
 
 def on_a_terminal_of_its_own():
-    """Sets up a process as a login shell does, also if the tests run in the background with ignored signals."""
+    """Sets up a process as a login shell does, also if the tests run in the background with ignored
+    signals.
+    """
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
@@ -262,9 +276,11 @@ def on_a_terminal_of_its_own():
 
 @case("a signal at the prompt ends the program, and the terminal echoes again")
 def _():
-    for number, way in ((signal.SIGINT, b"\x03"), (signal.SIGQUIT, b"\x1c"), (signal.SIGTERM, None), (signal.SIGHUP, None)):
+    for number, way in ((signal.SIGINT, b"\x03"), (signal.SIGQUIT, b"\x1c"), (signal.SIGTERM, None),
+                        (signal.SIGHUP, None)):
         master, slave = pty.openpty()
-        started = subprocess.Popen(argv("-nC4", "u"), stdin=slave, stdout=subprocess.PIPE, stderr=slave, start_new_session=True,
+        started = subprocess.Popen(argv("-nC4", "u"), stdin=slave, stdout=subprocess.PIPE,
+                                   stderr=slave, start_new_session=True,
                                    preexec_fn=on_a_terminal_of_its_own)
         screen = b""
         while b"New password: " not in screen:

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Lists: tags (end-8) and referrers (end-12) of the OCI distribution specification 1.1, and registry:2's catalog."""
+"""Lists: tags (end-8) and referrers (end-12) of the OCI distribution specification 1.1, and
+registry:2's catalog.
+"""
 
 import json
 import re
@@ -44,10 +46,12 @@ def _():
     name = tagged(tags)
     answer = shared().call("GET", f"/v2/{name}/tags/list")
     assert answer.status == 200 and answer.json == {"name": name, "tags": sorted(tags)}, answer
-    assert answer.headers["Content-Type"].startswith("application/json") and not answer.headers["Link"]
+    assert (answer.headers["Content-Type"].startswith("application/json")
+            and not answer.headers["Link"])
 
 
-@case("end-8b: pages of n tags, Link to the next page, exclusive last; also with only n or only last")
+@case("end-8b: pages of n tags, Link to the next page, exclusive last; also with only "
+      "n or only last")
 def _():
     tags = sorted(f"t{i}" for i in range(7))
     name = tagged(tags)
@@ -61,7 +65,8 @@ def _():
     assert pages(path + "?last=z", "tags") == [[]]
 
 
-@case("end-8b: n=0 is an empty list without Link; an invalid number is 400 PAGINATION_NUMBER_INVALID")
+@case("end-8b: n=0 is an empty list without Link; an invalid number is 400 "
+      "PAGINATION_NUMBER_INVALID")
 def _():
     name = tagged(["a"])
     answer = shared().call("GET", f"/v2/{name}/tags/list?n=0")
@@ -91,7 +96,7 @@ def _():
         assert (refused.status, refused.code) == (400, "PAGINATION_NUMBER_INVALID")
 
 
-# --- the catalog -----------------------------------------------------------------------------------
+# --- the catalog ----------------------------------------------------------------------------------
 
 
 @case("the catalog lists each repository once, also nested ones, and is paginated")
@@ -111,7 +116,8 @@ def _():
         assert server.call("GET", "/v2/_catalog?n=0").json == {"repositories": []}
         for value in ("x", "-1", "1001"):
             answer = server.call("GET", f"/v2/_catalog?n={value}")
-            assert (answer.status, answer.code) == (400, "PAGINATION_NUMBER_INVALID"), (value, answer)
+            assert (answer.status, answer.code) == (400, "PAGINATION_NUMBER_INVALID"), (
+                value, answer)
 
 
 @case("an empty registry has an empty catalog, and catalog.maxentries limits a page")
@@ -124,7 +130,7 @@ def _():
         assert server.call("GET", "/v2/_catalog?n=3").status == 400
 
 
-# --- end-12 -----------------------------------------------------------------------------------------
+# --- end-12 ---------------------------------------------------------------------------------------
 
 
 def artifact(name, subject, artifact_type=None, config_type=EMPTY, **more):
@@ -164,13 +170,15 @@ def _():
         assert (answer.status, answer.code) in ((400, "DIGEST_INVALID"), ), (wrong, answer)
 
 
-@case("end-12a: descriptors with size, artifactType (or the config's type) and annotations; also before the subject exists")
+@case("end-12a: descriptors with size, artifactType (or the config's type) and annotations; also "
+      "before the subject exists")
 def _():
     server = shared()
     name = server.new_name()
     image = server.make_image(name)
     subject = descriptor(IMAGE, image)
-    expected = [artifact(name, subject, "application/x.signature", annotations={"key": "wert \u00fc <&>"}),
+    expected = [artifact(name, subject, "application/x.signature",
+                         annotations={"key": "wert \u00fc <&>"}),
                 artifact(name, subject, None, "application/x.config"),
                 artifact(name, subject, "application/x.sbom", layers=[])]
     assert server.put_manifest(name, "v", image).status == 201
@@ -186,7 +194,8 @@ def _():
     subject = descriptor(IMAGE, b"somewhere")
     expected = []
     for more in ({}, {"artifactType": "application/x.index"}):
-        body = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [], "subject": subject, **more}).encode()
+        body = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [],
+                           "subject": subject, **more}).encode()
         assert server.put_manifest(name, digest(body), body).status == 201
         expected.append(descriptor(INDEX, body, **more))
     assert by_digest(referrers(name, subject["digest"])[1]) == by_digest(expected)
@@ -196,7 +205,8 @@ def _():
 def _():
     name = shared().new_name()
     subject = descriptor(IMAGE, b"filtered")
-    wanted = [artifact(name, subject, "application/x.a+json", annotations={"n": str(i)}) for i in range(2)]
+    wanted = [artifact(name, subject, "application/x.a+json", annotations={"n": str(i)})
+              for i in range(2)]
     artifact(name, subject, "application/x.b")
     answer, found = referrers(name, subject["digest"], "?artifactType=application/x.a%2Bjson")
     assert by_digest(found) == by_digest(wanted), found
@@ -210,8 +220,11 @@ def _():
     name = shared().new_name()
     subject = descriptor(IMAGE, b"paged")
     for i in range(7):
-        artifact(name, subject, "application/x.even" if i % 2 == 0 else "application/x.odd", annotations={"n": str(i)})
-    for query, count in (("?n=2", 7), ("?n=2&" + urllib.parse.urlencode({"artifactType": "application/x.even"}), 4)):
+        artifact(name, subject, "application/x.even" if i % 2 == 0 else "application/x.odd",
+                 annotations={"n": str(i)})
+    for query, count in (("?n=2", 7),
+                         ("?n=2&" + urllib.parse.urlencode({"artifactType": "application/x.even"}),
+                          4)):
         path, found = f"/v2/{name}/referrers/{subject['digest']}{query}", []
         while path:
             answer = shared().call("GET", path)
@@ -225,7 +238,8 @@ def _():
 def _():
     name = shared().new_name()
     subject = descriptor(IMAGE, b"deleted")
-    kept, gone = artifact(name, subject, "application/x.kept"), artifact(name, subject, "application/x.gone")
+    kept, gone = artifact(name, subject,
+                          "application/x.kept"), artifact(name, subject, "application/x.gone")
     assert shared().call("DELETE", f"/v2/{name}/manifests/{gone['digest']}").status == 202
     assert referrers(name, subject["digest"])[1] == [kept]
 

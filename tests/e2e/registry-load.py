@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Load: large blobs, many connections, password guessing. Memory stays bounded, and other clients are not delayed.
+"""Load: large blobs, many connections, password guessing. Memory stays bounded, and other clients
+are not delayed.
 
 LOAD=full uses realistic sizes (20 GiB, 2000 connections); the default sizes fit into a test run.
 """
@@ -41,7 +42,8 @@ def _():
         for _i in range(BLOB_MIB):
             whole.update(block)
         name = "sha256:" + whole.hexdigest()
-        answer = server.patch(server.start("big"), (block for _i in range(BLOB_MIB)), Transfer_Encoding="chunked")
+        answer = server.patch(server.start("big"), (block for _i in range(BLOB_MIB)),
+                              Transfer_Encoding="chunked")
         assert answer.status == 202, answer
         assert server.finish(answer.location, name).status == 201
         connection = server.connection()
@@ -55,7 +57,9 @@ def _():
 
 
 def processor_ms(server, count=500):
-    """Returns the server's CPU time per request, over all threads: it does not depend on the load of other processes."""
+    """Returns the server's CPU time per request, over all threads: it does not depend on the load
+    of other processes.
+    """
     def used_ns():
         tasks = pathlib.Path(f"/proc/{server.registry.process.pid}/task").iterdir()
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
@@ -72,7 +76,8 @@ def _():
         server.call("GET", "/v2/")
         before, held = processor_ms(server), []
         for _i in range(CONNECTIONS):
-            raw = server.trust.wrap_socket(socket.create_connection(("127.0.0.1", server.registry.port)),
+            raw = server.trust.wrap_socket(
+                socket.create_connection(("127.0.0.1", server.registry.port)),
                                            server_hostname="localhost")
             raw.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             raw.recv(1000)
@@ -95,7 +100,9 @@ def _():
 
         def guess(number):
             while not stop.is_set():
-                answer = server.call("GET", "/v2/", headers={"Authorization": "Basic Z3Vlc3M6" + f"{number:04d}"}, auth=False)
+                answer = server.call("GET", "/v2/",
+                                     headers={"Authorization": "Basic Z3Vlc3M6" + f"{number:04d}"},
+                                     auth=False)
                 assert answer.status in (401, 429), answer
         server.call("GET", "/v2/", headers=known, auth=False)
         guessers = [threading.Thread(target=guess, args=(i,), daemon=True) for i in range(32)]

@@ -4,18 +4,21 @@
 import json
 
 from harness import case, main
-from registry_client import (CONFIG, DOCKER_IMAGE, DOCKER_LIST, IMAGE, INDEX, LAYER, descriptor, digest, serve, shared)
+from registry_client import (CONFIG, DOCKER_IMAGE, DOCKER_LIST, IMAGE, INDEX, LAYER, descriptor,
+                             digest, serve, shared)
 
 
 def index_of(manifests, media_type=INDEX, **more):
-    return json.dumps({"schemaVersion": 2, "mediaType": media_type, "manifests": manifests, **more}).encode()
+    return json.dumps({"schemaVersion": 2, "mediaType": media_type, "manifests": manifests,
+                       **more}).encode()
 
 
 def assert_refused(answer, status, code):
     assert (answer.status, answer.code) == (status, code), answer
 
 
-@case("end-7a: a push by tag and by digest is 201 with Location and digest; the bytes are stored unchanged")
+@case("end-7a: a push by tag and by digest is 201 with Location and digest; the bytes are "
+      "stored unchanged")
 def _():
     server = shared()
     name = server.new_name()
@@ -29,7 +32,8 @@ def _():
         assert server.get_manifest(name, reference).body == manifest
 
 
-@case("end-7a: all media types that clients push are served with the same type: images, indexes, docker's types")
+@case("end-7a: all media types that clients push are served with the same type: images, indexes, "
+      "docker's types")
 def _():
     server = shared()
     name = server.new_name()
@@ -43,8 +47,11 @@ def _():
     for manifest, media_type in ((image, IMAGE), (docker, DOCKER_IMAGE), (bare, IMAGE)):
         assert server.put_manifest(name, "t", manifest, media_type).status == 201
         assert server.get_manifest(name, "t").headers["Content-Type"] == media_type
-    for media_type, child, child_type in ((INDEX, image, IMAGE), (DOCKER_LIST, docker, DOCKER_IMAGE)):
-        index = index_of([descriptor(child_type, child, platform={"os": "linux", "architecture": "amd64"})], media_type)
+    for media_type, child, child_type in ((INDEX, image, IMAGE),
+                                          (DOCKER_LIST, docker, DOCKER_IMAGE)):
+        index = index_of([descriptor(child_type, child,
+                                     platform={"os": "linux", "architecture": "amd64"})],
+                         media_type)
         assert server.put_manifest(name, "i", index, media_type).status == 201
         answer = server.get_manifest(name, "i")
         assert (answer.headers["Content-Type"], answer.body) == (media_type, index), answer
@@ -68,7 +75,8 @@ def _():
     name = server.new_name()
     image = server.make_image(name)
     assert_refused(server.put_manifest(name, digest(b"other"), image), 400, "DIGEST_INVALID")
-    assert_refused(server.put_manifest(name, "sha256:baddigeststring", image), 400, "DIGEST_INVALID")
+    assert_refused(server.put_manifest(name, "sha256:baddigeststring", image), 400,
+                   "DIGEST_INVALID")
     assert server.get_manifest(name, digest(image)).status == 404
 
 
@@ -78,15 +86,20 @@ def _():
     name = server.new_name()
     image = json.loads(server.make_image(name))
     both = {**image, "manifests": []}
-    deep = b'{"schemaVersion":2,"mediaType":"' + IMAGE.encode() + b'","config":' + b"[" * 10000 + b"]" * 10000 + b"}"
+    deep = (b'{"schemaVersion":2,"mediaType":"' + IMAGE.encode() + b'","config":' + b"[" * 10000
+            + b"]" * 10000 + b"}")
     wrong_size = json.loads(json.dumps(image))
     wrong_size["config"]["size"] = -1
     wrong_digest = json.loads(json.dumps(image))
     wrong_digest["layers"][0]["digest"] = "sha256:x"
-    for body, media_type in ((b"{", IMAGE), (b"", IMAGE), (b"[]", IMAGE), (b"null", IMAGE), (json.dumps(image).encode(), INDEX),
-                             (json.dumps(image).encode(), "text/plain"), (json.dumps(both).encode(), IMAGE), (deep, IMAGE),
-                             (json.dumps(wrong_size).encode(), IMAGE), (json.dumps(wrong_digest).encode(), IMAGE),
-                             (b'{"schemaVersion":1,"name":"a"}', "application/vnd.docker.distribution.manifest.v1+json")):
+    for body, media_type in ((b"{", IMAGE), (b"", IMAGE), (b"[]", IMAGE), (b"null", IMAGE),
+                             (json.dumps(image).encode(), INDEX),
+                             (json.dumps(image).encode(), "text/plain"),
+                             (json.dumps(both).encode(), IMAGE), (deep, IMAGE),
+                             (json.dumps(wrong_size).encode(), IMAGE),
+                             (json.dumps(wrong_digest).encode(), IMAGE),
+                             (b'{"schemaVersion":1,"name":"a"}',
+                              "application/vnd.docker.distribution.manifest.v1+json")):
         assert_refused(server.put_manifest(name, "bad", body, media_type), 400, "MANIFEST_INVALID")
     assert server.get_manifest(name, "bad").status == 404
 
@@ -100,9 +113,11 @@ def _():
     answer = server.put_manifest(name, "bad", image)
     assert_refused(answer, 400, "MANIFEST_BLOB_UNKNOWN")
     assert answer.json["errors"][0]["detail"] == digest(b"never pushed")
-    assert_refused(server.put_manifest(name, "bad", index_of([descriptor(IMAGE, b"never")])), 400, "MANIFEST_BLOB_UNKNOWN")
+    assert_refused(server.put_manifest(name, "bad", index_of([descriptor(IMAGE, b"never")])), 400,
+                   "MANIFEST_BLOB_UNKNOWN")
     # A blob of another repository counts as missing.
-    assert_refused(server.put_manifest(server.new_name(), "bad", server.make_image(name)), 400, "MANIFEST_BLOB_UNKNOWN")
+    assert_refused(server.put_manifest(server.new_name(), "bad", server.make_image(name)), 400,
+                   "MANIFEST_BLOB_UNKNOWN")
 
 
 @case("end-7a: non-distributable and foreign layers may be missing")
@@ -145,13 +160,15 @@ def _():
     assert (answer.status, answer.headers["OCI-Subject"]) == (201, subject["digest"]), answer
 
 
-@case("end-7b: a push by digest with tags returns each tag in OCI-Tag, and each tag leads to the manifest")
+@case("end-7b: a push by digest with tags returns each tag in OCI-Tag, and each tag leads "
+      "to the manifest")
 def _():
     server = shared()
     name = server.new_name()
     image = server.make_image(name)
     tags = [f"t{i}" for i in range(12)]
-    answer = server.put_manifest(name, digest(image), image, query="?" + "&".join(f"tag={tag}" for tag in tags))
+    answer = server.put_manifest(name, digest(image), image,
+                                 query="?" + "&".join(f"tag={tag}" for tag in tags))
     assert answer.status == 201 and answer.headers.get_all("OCI-Tag") == tags, answer
     for tag in tags:
         assert server.get_manifest(name, tag).headers["Docker-Content-Digest"] == digest(image)
@@ -160,7 +177,8 @@ def _():
     assert server.put_manifest(name, digest(image), image, query="?" + too_many).status == 414
 
 
-@case("sha512: a manifest pushed by a sha512 digest can be pulled by digest and by tag, both with that digest")
+@case("sha512: a manifest pushed by a sha512 digest can be pulled by digest and by tag, both "
+      "with that digest")
 def _():
     server = shared()
     name = server.new_name()
@@ -181,7 +199,8 @@ def _():
 def _():
     server = shared()
     name = server.new_name()
-    first, second = server.push_image(name, "v", layers=[b"1"]), server.push_image(name, "v", layers=[b"2"])
+    first, second = server.push_image(name, "v",
+                                      layers=[b"1"]), server.push_image(name, "v", layers=[b"2"])
     assert server.get_manifest(name, "v").body == second
     assert server.get_manifest(name, digest(first)).body == first
 
@@ -199,7 +218,8 @@ def _():
     assert server.call("DELETE", f"/v2/{name}/manifests/{digest(image)}").status == 202
     for reference in ("b", "c", digest(image)):
         assert_refused(server.get_manifest(name, reference), 404, "MANIFEST_UNKNOWN")
-        assert_refused(server.call("DELETE", f"/v2/{name}/manifests/{reference}"), 404, "MANIFEST_UNKNOWN")
+        assert_refused(server.call("DELETE", f"/v2/{name}/manifests/{reference}"), 404,
+                       "MANIFEST_UNKNOWN")
     assert server.call("GET", f"/v2/{name}/tags/list").json["tags"] == []
     assert server.put_manifest(name, "b", image).status == 201
 
@@ -209,7 +229,8 @@ def _():
     with serve(STORAGE_DELETE_ENABLED="no") as server:
         image = server.push_image("a", "v")
         for reference in ("v", digest(image)):
-            assert_refused(server.call("DELETE", f"/v2/a/manifests/{reference}"), 405, "UNSUPPORTED")
+            assert_refused(server.call("DELETE", f"/v2/a/manifests/{reference}"), 405,
+                           "UNSUPPORTED")
 
 
 main()

@@ -14,6 +14,7 @@ import re
 import subprocess
 import time
 
+from clock_layer import ClockLayer
 from harness import case, main
 from plain_registry import PROGRAM, TIMEOUT_S, Server, line, wait_for
 
@@ -22,6 +23,7 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Encoding": "gzip, deflate, br"}
+HOUR_S = 60 * 60
 FROM_PAGE = {"X-Requested-With": "registryd-page"}
 USERS = "".join(line(user, "secret") for user in ("alice", "bob", "root"))
 RULES = """
@@ -194,19 +196,23 @@ def _():
     with Page() as server:
         nobody = server.read("/v2/_page/self", headers={"Host": "registry.example:5000"})
         assert nobody == {"user": None, "login": "basic", "tokens": False, "anonymous": False, "host": "registry.example:5000",
-                          "insecure": True, "delete_enabled": True, "health": False}, nobody
+                          "insecure": True, "push": False, "delete_enabled": True, "health": False, "catalog": False}, nobody
         alice = server.read("/v2/_page/self", "alice")
-        assert alice["user"] == "alice" and alice["health"] is True and re.match(r"\d+\.\d+", alice["version"]), alice
+        assert alice["user"] == "alice" and alice["health"] and alice["catalog"] and alice["push"] and re.match(r"\d+\.\d+", alice["version"]), alice
         status, headers, _ = server.ask("/v2/_page/self", "alice", password="wrong")
         assert status == 401 and headers["WWW-Authenticate"].startswith("Basic ")
     with Page(rules=RULES, HTTP_HOST="https://shown.example/elsewhere") as server:
         nobody = server.read("/v2/_page/self")
         assert (nobody["login"], nobody["tokens"], nobody["anonymous"], nobody["host"]) == ("token", True, True, "shown.example")
         assert nobody["service"] == "Registry Realm" and nobody["insecure"] is False, nobody
+        assert nobody["catalog"] is True and nobody["push"] is False, nobody
+        assert not server.read("/v2/_page/self", "alice")["push"] and server.read("/v2/_page/self", "root")["push"]
     with Page(None, STORAGE_MAINTENANCE_READONLY_ENABLED="true") as server:
         nobody = server.read("/v2/_page/self")
         assert (nobody["login"], nobody["anonymous"], nobody["delete_enabled"]) == ("none", True, False), nobody
-        assert "version" in nobody
+        assert "version" in nobody and nobody["push"] is False, nobody
+    with Page(None) as server:
+        assert server.read("/v2/_page/self")["push"] is True
 
 
 @case("a refused request of the page does not make the browser ask for a password; others are asked as always")
@@ -287,6 +293,19 @@ def _():
                 assert len(answer["tags"]) <= 5 and (last == "" or answer["tags"] or answer["next"] is None), answer
                 last = answer["next"]
             assert found == expected, (query, found)
+
+
+@case("tags that are asked for by name are found without a search, and the answer says what may be done")
+def _():
+    with Page(rules=RULES) as server:
+        for tag in ("1", "1.0", "21"):
+            server.push("team/app", tag)
+        answer = server.tags("team/app", "names=1.0+gone+1+../x", "alice")
+        assert names(answer["tags"]) == ["1.0", "1"] and answer["total"] == 2 and answer["complete"], answer
+        assert answer["next"] is None and answer["may_delete"] is False and answer["tags"][0]["pushed_by"] == "root"
+        assert server.tags("team/app", "names=gone") == {"tags": [], "next": None, "total": 0, "complete": True, "may_delete": True}
+        assert server.ask("/v2/team/app/_page/tags?names=" + "x" * 2000, "alice")[0] == 400
+        assert server.ask("/v2/team/app/_page/tags?names=1", "bob")[0] == 403
 
 
 @case("a second server on the same storage sees pushes, moves and deletes within seconds")
@@ -442,11 +461,12 @@ def _():
         server.push("app", "latest")
         assert server.ask("/v2/app/blobs/uploads/", "root", method="POST", body=b"")[0] == 202
         server.ask("/v2/", "alice", password="typed <b>wrong</b>")
-        wait_for(lambda: "last_collection" in server.read("/v2/_page/health", "root"), "the first collection")
+        wait_for(lambda: "result" in server.read("/v2/_page/health", "root").get("last_collection", {}), "the first collection")
         health = server.read("/v2/_page/health", "root")
         assert health["storage"]["writable"] and health["storage"]["reachable"], health
         assert 0 < health["storage"]["free"] <= health["storage"]["total"], health
         assert [(one["repository"], one["bytes"]) for one in health["uploads"]] == [("app", 0)] and "started" in health["uploads"][0]
+        assert health["last_collection"]["completed"] >= health["last_collection"]["started"], health
         assert health["last_collection"]["result"] == "done" and "certificate" not in health, health
         logins = health["failed_logins"]
         assert logins["count"] == 1 and logins["last"][0]["user"] == "alice" and logins["last"][0]["address"] == "127.0.0.1", logins
@@ -472,6 +492,76 @@ def _():
 
 # --- rights ------------------------------------------------------------------
 
+class Daily:
+    """A registry whose clocks a test moves."""
+
+    def __enter__(self):
+        self.clock = ClockLayer()
+        self.server = Page(variables=self.clock.environment()).__enter__()
+        self.records = self.server.dir / "data/docker/registry/v2/registryd"
+        return self
+
+    def __exit__(self, *_):
+        self.server.__exit__()
+
+    def points(self):
+        """The recorded points: time and bytes."""
+        record = self.records / "page/space"
+        rows = record.read_text(encoding="ascii").splitlines() if record.exists() else []
+        return [tuple(map(int, row.split())) for row in rows]
+
+    def wait_for_points(self, count):
+        wait_for(lambda: len(self.points()) == count, f"{count} points instead of {self.points()}")
+
+    def pass_hours(self, hours):
+        """Moves the clocks, and waits until the server's thread has done all that was due. It writes the record of
+        pulls once an hour at the beginning of its round, so the next such record is the end of this round."""
+        for step in (hours - 2, 2):
+            before = self.read_pulls()
+            self.clock.move(step * HOUR_S)
+            wait_for(lambda before=before: self.read_pulls() != before, "the server to see the new time")
+
+    def read_pulls(self):
+        record = self.records / "pulls"
+        return record.read_text(encoding="ascii") if record.exists() else ""
+
+    def collect(self):
+        """Removes what no tag refers to, by the command."""
+        subprocess.run([PROGRAM, "garbage-collect", "--delete-untagged", self.server.config], check=True,
+                       env=self.server.env, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_S)
+
+
+@case("the size of the registry is recorded once a day if something has changed, although nobody looks")
+def _():
+    with Daily() as daily:
+        daily.server.push("team/app", "1", layer=b"x" * 1000)
+        daily.pass_hours(4)
+        daily.wait_for_points(1)
+        daily.server.push("team/app", "2", layer=b"y" * 50000)
+        daily.pass_hours(20)
+        assert len(daily.points()) == 1, daily.points()
+        daily.pass_hours(6)
+        daily.wait_for_points(2)
+        # Nothing changes for two days.
+        daily.pass_hours(25)
+        daily.pass_hours(25)
+        assert len(daily.points()) == 2, daily.points()
+        # A collection is a change, also by a command, of which the server knows nothing.
+        assert daily.server.ask("/v2/team/app/manifests/2", "root", method="DELETE")[0] == 202
+        daily.pass_hours(3)
+        daily.wait_for_points(3)
+        daily.pass_hours(25)
+        assert len(daily.points()) == 3, daily.points()
+        daily.collect()
+        daily.pass_hours(3)
+        daily.wait_for_points(4)
+        (first_s, one), (second_s, two), (third_s, three), (_, four) = daily.points()
+        assert second_s - first_s >= 24 * HOUR_S and third_s - second_s > 48 * HOUR_S, daily.points()
+        assert one > 1000 and two - one > 50000 and three == two and four == one, daily.points()
+        history = daily.server.read("/v2/_page/space", "root")["history"]
+        assert [point["bytes"] for point in history[:4]] == [one, two, three, four], history
+
+
 @case("space considers only what the user may pull, and growth is for those who may pull everything")
 def _():
     with Page(rules=RULES) as server:
@@ -489,6 +579,13 @@ def _():
                         answer.pop("as_of", None)
                     assert answers[0] == answers[1], (user, path, answers)
                     assert "history" not in answers[0] and "free_by_collection" not in answers[0]
+        for rules, is_all in (("allow root pull **", True), ("allow root pull secret/** team/** public/**", False),
+                              ("allow root pull *\nallow root pull */*", False)):
+            server.write(rules + "\n", server.dir / "access")
+            wait_for(lambda is_all=is_all: ("history" in server.read("/v2/_page/space", "root")) == is_all,
+                     f"the history with {rules}")
+            assert ("free_by_collection" in server.read("/v2/_page/space", "root")) == is_all
+        server.write(RULES, server.dir / "access")
         for path in ("secret/app/_page/space", "secret/app/_page/consequences?tag=latest"):
             assert (server.ask("/v2/" + path, "alice")[0], server.ask("/v2/" + path)[0]) == (403, 401), path
 

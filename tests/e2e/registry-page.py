@@ -12,11 +12,13 @@ import http.client
 import os
 import pathlib
 import re
+import subprocess
+import time
 
 import page_content
 from browser import Browser, axe_path, need_browser
 from harness import Skip, case, main
-from plain_registry import TIMEOUT_S, Server, line
+from plain_registry import PROGRAM, TIMEOUT_S, Server, line
 
 PASSWORD = "secret"
 RULES = "allow admin all **\nallow admin health **\nallow reader pull team/web\n"
@@ -99,6 +101,11 @@ def assert_clean(browser):
     assert not browser.evaluate("window.hacked"), "a hostile text was run"
 
 
+def assert_harmless(browser):
+    """No text has become an element that could do something."""
+    assert browser.evaluate("document.querySelectorAll('img, main script, iframe, a[href^=javascript]').length") == 0
+
+
 # --- five tasks -----------------------------------------------------------------------------------
 
 
@@ -177,7 +184,7 @@ def _():
         browser.wait_for_text(text)
     browser.go("#/team/app")
     for tag in ("1.1", "2.1-amd64"):
-        browser.click(f"Compare {tag}")
+        browser.tick(tag)
     browser.click("Compare 1.1 with 2.1-amd64")
     for text in ("1 layer is the same", "only in 1.1", "Environment MODE", "fast"):
         browser.wait_for_text(text)
@@ -199,7 +206,7 @@ def _():
     for place in ("#/hostile/app:chart", "#/hostile/app:odd", "#/hostile/app", "#/hostile/app:<img>", "#/%3Cscript%3E",
                   "#/?search=%3Cimg%20src%3Dx%20onerror%3Dhacked%3D1%3E", "#compare/hostile/app?left=x&right=../../x", "#/%E0%A4%A"):
         browser.go(place)
-    assert browser.evaluate("document.querySelectorAll('img, main script, iframe, a[href^=javascript]').length") == 0
+    assert_harmless(browser)
     assert_clean(browser)
 
 
@@ -227,7 +234,8 @@ def _():
     server = shared_server()
     browser = visit(server)
     browser.wait_for_text("Password or token")
-    assert "team" not in browser.text()
+    for hidden in ("team", "Space", "Health", "Repositories"):
+        assert hidden not in browser.text(), browser.text()
     browser.fill("User", "admin")
     browser.fill("Password or token", "wrong")
     browser.click("Sign in")
@@ -243,7 +251,42 @@ def _():
     assert_clean(browser)
 
 
-@case("an empty registry shows the three commands that push a first image")
+def tokens_of_page(server):
+    """How many identity tokens the page has."""
+    listed = subprocess.run([PROGRAM, "token", "list", "--config", server.config], env=server.env, cwd=server.dir, text=True,
+                            capture_output=True, check=True).stdout
+    return listed.count("registryd-page")
+
+
+def wait_for_tokens(server, count):
+    end = time.monotonic() + TIMEOUT_S
+    while tokens_of_page(server) != count:
+        assert time.monotonic() < end, (tokens_of_page(server), count)
+        time.sleep(0.1)
+
+
+@case("the page's token ends at the server when the user signs out, and when the tab goes elsewhere or is reloaded")
+def _():
+    server = shared_server()
+    visit(server).wait_for_text("Password or token")
+    wait_for_tokens(server, 0)
+    browser = visit(server, "reader")
+    assert tokens_of_page(server) == 1
+    browser.click("Sign out")
+    browser.wait_for_text("Password or token")
+    wait_for_tokens(server, 0)
+    assert_clean(browser)
+    visit(server, "reader")
+    assert tokens_of_page(server) == 1
+    browser.open("about:blank")
+    wait_for_tokens(server, 0)
+    visit(server, "reader")
+    browser.reload()
+    wait_for_tokens(server, 0)
+    browser.wait_for_text("Password or token")
+
+
+@case("an empty registry shows the three commands that push a first image, but not to those who may not push")
 def _():
     server = start()
     browser = visit(server, "admin")
@@ -253,6 +296,11 @@ def _():
     browser.go("#space")
     browser.wait_until_idle()
     assert_clean(browser)
+    if os.environ.get("SCREENSHOTS"):
+        take_pictures_of(browser, {"empty": "#/", "empty-space": "#space"})
+    browser = visit(server, "reader")
+    browser.wait_for_text("There is no repository that you may pull.")
+    assert "docker push" not in browser.text(), browser.text()
 
 
 # --- for everybody --------------------------------------------------------------------------------------
@@ -276,23 +324,69 @@ def ask_axe(browser):
                             "one.nodes.map((node) => node.target + ' ' + node.failureSummary).join('; ')))")
 
 
-@case("axe finds no violation in any view, light and dark, in English and Chinese")
+def load_axe(browser):
+    browser.evaluate(axe_path().read_text(encoding="utf-8") + "; 0")
+
+
+LOOKS = [(1440, False, "en", "ltr"), (360, True, "zh-CN", "rtl")]  # width, dark, language, direction
+
+
+def choose_look(browser, width, is_dark, language, direction):
+    browser.resize(width, 900)
+    browser.look(is_dark)
+    browser.choose("Language" if "Language" in browser.text() else "语言", {"en": "English", "zh-CN": "中文"}[language])
+    browser.wait_until(f"document.documentElement.lang === '{language}'")
+    browser.wait_until_idle()
+    browser.evaluate(f"document.documentElement.dir = '{direction}'")
+
+
+@case("axe finds no violation in any view: light and dark, wide and narrow, English and Chinese, also from right to left")
 def _():
-    axe = axe_path().read_text(encoding="utf-8")
-    looks = [(False, "English"), (True, "中文")]
-    looks += [(True, "English"), (False, "中文")] if is_full() else []
+    looks = LOOKS
+    if is_full():
+        looks = [(width, is_dark, *reading) for width in WIDTHS for is_dark in (False, True)
+                 for reading in (("en", "ltr"), ("zh-CN", "ltr"), ("en", "rtl"))]
     browser = visit(shared_server(), "admin", "#/")
-    browser.evaluate(axe + "; 0")
-    for is_dark, name in looks:
-        browser.look(is_dark)
-        browser.choose("Language" if "Language" in browser.text() else "语言", name)
-        browser.wait_until(f"document.documentElement.lang === '{'en' if name == 'English' else 'zh-CN'}'")
-        browser.wait_until_idle()
+    load_axe(browser)
+    for look in looks:
+        choose_look(browser, *look)
         for view, place in VIEWS.items():
             look_at(browser, place)
             found = ask_axe(browser)
-            assert found == [], (view, is_dark, name, found)
+            assert found == [], (view, look, found)
     assert_clean(browser)
+
+
+@case("what these tests look for would be found: violations of axe and of the policy, scripts and elements from texts")
+def _():
+    browser = visit(shared_server(), "admin", "#/team/app")
+
+    def is_found(check):
+        try:
+            check(browser)
+        except AssertionError:
+            return True
+        return False
+
+    assert not is_found(assert_clean) and not is_found(assert_harmless)
+    load_axe(browser)
+    assert ask_axe(browser) == []
+    browser.evaluate("document.querySelector('main').append(document.createElement('button')); 0")
+    assert [one for one in ask_axe(browser) if one.startswith("button-name")], ask_axe(browser)
+    browser.evaluate("document.querySelector('main').append(document.createElement('iframe')); 0")
+    assert is_found(assert_harmless)
+    browser.evaluate("window.hacked = 1")
+    assert is_found(assert_clean)
+    browser = visit(shared_server())
+    # The policy forbids that texts become HTML, and styles and scripts in the document.
+    refused = browser.evaluate("(() => { try { document.querySelector('main').innerHTML = '<b>x</b>'; } catch (error) "
+                               "{ return error.name; } return ''; })()")
+    assert refused == "TypeError" and is_found(assert_clean), refused
+    browser = visit(shared_server())
+    browser.evaluate("document.querySelector('main').append(document.createElement('style')); "
+                     "document.querySelector('main style').textContent = 'body { display: none }'; 0")
+    browser.wait_until("window.violations.length > 0")
+    assert is_found(assert_clean) and browser.evaluate("getComputedStyle(document.body).display") != "none"
 
 
 def too_wide(browser):
@@ -304,6 +398,14 @@ def take_pictures(browser, view, width):
     for name, is_dark in (("dark", True), ("light", False)):
         browser.look(is_dark)
         browser.screenshot(pathlib.Path(os.environ["SCREENSHOTS"]) / f"{view}-{width}-{name}.png")
+
+
+def take_pictures_of(browser, views):
+    for width in WIDTHS:
+        browser.resize(width, 900)
+        for view, place in views.items():
+            browser.go(place)
+            take_pictures(browser, view, width)
 
 
 @case("no view is wider than a phone, a tablet or a screen, from left to right and from right to left")
@@ -393,11 +495,7 @@ def _():
     browser.fill("Search repositories", "service4321")
     browser.wait_until("document.querySelectorAll('main .list tbody tr').length === 1")
     if os.environ.get("SCREENSHOTS"):
-        for width in WIDTHS:
-            browser.resize(width, 900)
-            for view, place in (("many", "#/"), ("many-found", "#/?search=service"), ("many-space", "#space")):
-                browser.go(place)
-                take_pictures(browser, view, width)
+        take_pictures_of(browser, {"many": "#/", "many-found": "#/?search=service", "many-space": "#space"})
     assert_clean(browser)
 
 

@@ -20,7 +20,8 @@ def blob(content=CONTENT):
 
 
 def get(path, **headers):
-    return shared().call("GET", path, headers={key.replace("_", "-"): value for key, value in headers.items()})
+    return shared().call("GET", path,
+                         headers={key.replace("_", "-"): value for key, value in headers.items()})
 
 
 # --- end-1, and related routes of registry:2 ----------------------------------------------
@@ -35,7 +36,8 @@ def _():
 
 @case("end-1: GET /v2/ without a login is 401 with a challenge and the error body")
 def _():
-    for headers in ({}, {"Authorization": "Basic !!!"}, {"Authorization": "Bearer x"}, {"Authorization": "Basic dTpw"}):
+    for headers in ({}, {"Authorization": "Basic !!!"}, {"Authorization": "Bearer x"},
+                    {"Authorization": "Basic dTpw"}):
         answer = shared().call("GET", "/v2/", headers=headers, auth=False)
         assert (answer.status, answer.code) == (401, "UNAUTHORIZED"), answer
         assert answer.headers["WWW-Authenticate"] == 'Basic realm="Registry Realm"', answer
@@ -44,9 +46,12 @@ def _():
 
 @case("every route except health requires a login")
 def _():
-    for method, path in (("GET", "/v2/_catalog"), ("GET", "/v2/a/tags/list"), ("HEAD", "/v2/a/manifests/b"),
-                         ("POST", "/v2/a/blobs/uploads/"), ("DELETE", "/v2/a/manifests/b"), ("GET", "/v2/nonsense"),
-                         ("PUT", "/v2/a/manifests/b"), ("GET", f"/v2/a/referrers/{digest(b'')}"), ("GET", "/elsewhere")):
+    for method, path in (("GET", "/v2/_catalog"), ("GET", "/v2/a/tags/list"),
+                         ("HEAD", "/v2/a/manifests/b"),
+                         ("POST", "/v2/a/blobs/uploads/"), ("DELETE", "/v2/a/manifests/b"),
+                         ("GET", "/v2/nonsense"),
+                         ("PUT", "/v2/a/manifests/b"), ("GET", f"/v2/a/referrers/{digest(b'')}"),
+                         ("GET", "/elsewhere")):
         answer = shared().call(method, path, auth=False)
         assert answer.status == 401, (method, path, answer)
         assert "WWW-Authenticate" in answer.headers, answer
@@ -65,8 +70,10 @@ def _():
 
 @case("a method that a route does not support is 405 with Allow")
 def _():
-    for method, path, allowed in (("PUT", "/v2/a/tags/list", "GET"), ("POST", "/v2/a/manifests/b", "DELETE"),
-                                  ("PATCH", "/v2/_catalog", "GET"), ("PUT", "/v2/a/blobs/uploads/", "POST")):
+    for method, path, allowed in (("PUT", "/v2/a/tags/list", "GET"),
+                                  ("POST", "/v2/a/manifests/b", "DELETE"),
+                                  ("PATCH", "/v2/_catalog", "GET"),
+                                  ("PUT", "/v2/a/blobs/uploads/", "POST")):
         answer = shared().call(method, path)
         assert answer.status == 405, (method, path, answer)
         assert allowed in answer.headers["Allow"], answer
@@ -74,8 +81,10 @@ def _():
 
 @case("path traversal gets the same answer as any other unknown path")
 def _():
-    for path in ("/v2/../../etc/passwd", "/v2/a/../b/tags/list", "/v2/..%2f..%2fetc/tags/list", "/v2/%2e%2e/tags/list",
-                 "/v2/a/blobs/uploads/../../../x", "/v2/A/tags/list", "/v2/a//b/tags/list", "/v2/" + "a" * 300 + "/tags/list",
+    for path in ("/v2/../../etc/passwd", "/v2/a/../b/tags/list", "/v2/..%2f..%2fetc/tags/list",
+                 "/v2/%2e%2e/tags/list",
+                 "/v2/a/blobs/uploads/../../../x", "/v2/A/tags/list", "/v2/a//b/tags/list",
+                 "/v2/" + "a" * 300 + "/tags/list",
                  "/v2/a/manifests/" + "t" * 129, "/v2/a\x01/tags/list".replace("\x01", "%01")):
         answer = get(path)
         assert answer.status in (400, 404), (path, answer)
@@ -115,7 +124,8 @@ def _():
 
 @case("end-2: invalid digests are 400 or 404, never 500")
 def _():
-    for wrong in ("sha256:baddigeststring", "sha256:abc", "md5:d41d8cd98f00b204e9800998ecf8427e", "sha256:" + "A" * 64,
+    for wrong in ("sha256:baddigeststring", "sha256:abc", "md5:d41d8cd98f00b204e9800998ecf8427e",
+                  "sha256:" + "A" * 64,
                   "sha256:" + "a" * 63, "sha512:" + "a" * 64, "sha256", ":"):
         answer = get(f"/v2/a/blobs/{wrong}")
         assert answer.status in (400, 404), (wrong, answer)
@@ -125,7 +135,8 @@ def _():
 @case("end-2, RFC 9110 section 14: one range, counted from either end, is 206 with Content-Range")
 def _():
     path, size = blob(), len(CONTENT)
-    for value, first, last in (("0-0", 0, 0), ("1-3", 1, 3), (f"{size - 5}-", size - 5, size - 1), ("-7", size - 7, size - 1),
+    for value, first, last in (("0-0", 0, 0), ("1-3", 1, 3), (f"{size - 5}-", size - 5, size - 1),
+                               ("-7", size - 7, size - 1),
                                ("100-999999", 100, size - 1), (f"-{size + 5}", 0, size - 1)):
         answer = get(path, Range=f"bytes={value}")
         assert (answer.status, answer.body) == (206, CONTENT[first:last + 1]), (value, answer)
@@ -133,7 +144,8 @@ def _():
         assert answer.headers["Content-Length"] == str(last - first + 1), (value, answer)
 
 
-@case("end-2, RFC 9110 section 14: a range outside the blob is a complete 416 answer with the length")
+@case("end-2, RFC 9110 section 14: a range outside the blob is a complete 416 answer "
+      "with the length")
 def _():
     path, size = blob(), len(CONTENT)
     for value in (f"{size}-", "500000-600000", "500-0"):
@@ -147,22 +159,27 @@ def _():
 @case("end-2, RFC 9110 section 14.6: several ranges get one multipart answer")
 def _():
     answer = get(blob(), Range="bytes=0-1,10-12")
-    boundary = re.fullmatch("multipart/byteranges; boundary=(.+)", answer.headers["Content-Type"])[1].encode()
+    boundary = re.fullmatch("multipart/byteranges; boundary=(.+)",
+                            answer.headers["Content-Type"])[1].encode()
     parts = answer.body.split(b"--" + boundary)
     assert answer.status == 206 and len(parts) == 4 and parts[3] == b"--\r\n", answer
     assert parts[1].endswith(b"\r\n\r\n" + CONTENT[:2] + b"\r\n"), parts[1]
     assert b"Content-Range: bytes 10-12/" in parts[2] and CONTENT[10:13] in parts[2], parts[2]
 
 
-@case("end-2, RFC 9110 section 14.6: as many as 1,024 ranges, as containers/storage asks for, get one answer")
+@case("end-2, RFC 9110 section 14.6: as many as 1,024 ranges, as containers/storage asks for, "
+      "get one answer")
 def _():
     ranges = [(2 * i, 2 * i + i % 2) for i in range(1024)]
     answer = get(blob(), Range="bytes=" + ",".join(f"{first}-{last}" for first, last in ranges))
     text = b"Content-Type: " + answer.headers["Content-Type"].encode() + b"\r\n\r\n" + answer.body
     parts = email.message_from_bytes(text, policy=email.policy.HTTP).get_payload()
-    assert answer.status == 206 and len(answer.body) == int(answer.headers["Content-Length"]), answer.status
-    assert [part["Content-Range"] for part in parts] == [f"bytes {first}-{last}/{len(CONTENT)}" for first, last in ranges]
-    found = [data.split(b"\r\n\r\n", 1)[1] for data in answer.body.split(b"\r\n--" + answer.body[2:38])[:-1]]
+    assert answer.status == 206 and len(answer.body) == int(answer.headers["Content-Length"]), (
+        answer.status)
+    assert ([part["Content-Range"] for part in parts]
+            == [f"bytes {first}-{last}/{len(CONTENT)}" for first, last in ranges])
+    found = [data.split(b"\r\n\r\n", 1)[1]
+             for data in answer.body.split(b"\r\n--" + answer.body[2:38])[:-1]]
     assert found == [CONTENT[first:last + 1] for first, last in ranges], found[:3]
 
 
@@ -190,7 +207,8 @@ def _():
         assert get(path, If_Match=value).body == CONTENT, value
 
 
-@case("end-2, RFC 9110 section 13.1.5: If-Range with the blob's ETag gets the range, with another the whole blob")
+@case("end-2, RFC 9110 section 13.1.5: If-Range with the blob's ETag gets the range, with another "
+      "the whole blob")
 def _():
     path, tag = blob(), f'"{digest(CONTENT)}"'
     answer = get(path, If_Range=tag, Range="bytes=5-9")
@@ -219,7 +237,8 @@ def _():
     for reference in ("v1", digest(manifest)):
         for method in ("GET", "HEAD"):
             answer = server.get_manifest(name, reference, method)
-            assert answer.status == 200 and answer.body == (manifest if method == "GET" else b""), answer
+            assert answer.status == 200 and answer.body == (manifest if method == "GET" else b""), (
+                answer)
             assert answer.headers["Content-Type"] == IMAGE, answer
             assert answer.headers["Content-Length"] == str(len(manifest)), answer
             assert answer.headers["Docker-Content-Digest"] == digest(manifest), answer
@@ -232,12 +251,14 @@ def _():
     name = server.new_name()
     server.push_image(name, "v1")
     for accept in ("*/*", "application/json", "text/html", IMAGE, f"{DOCKER_IMAGE}, */*"):
-        assert server.call("GET", f"/v2/{name}/manifests/v1", headers={"Accept": accept}).status == 200, accept
+        assert (server.call("GET", f"/v2/{name}/manifests/v1", headers={"Accept": accept}).status
+                == 200), accept
     assert server.call("GET", f"/v2/{name}/manifests/v1").status == 200
     # As with registry:2, a client never gets a type that it excludes.
     for accept in (DOCKER_IMAGE, INDEX):
         answer = server.call("GET", f"/v2/{name}/manifests/v1", headers={"Accept": accept})
-        assert (answer.status, answer.code) == (404, "MANIFEST_UNKNOWN") and IMAGE.encode() in answer.body, answer
+        assert ((answer.status, answer.code) == (404, "MANIFEST_UNKNOWN")
+                and IMAGE.encode() in answer.body), answer
 
 
 @case("end-3: a missing manifest is 404 MANIFEST_UNKNOWN; If-None-Match is 304")
@@ -249,15 +270,18 @@ def _():
         answer = server.get_manifest(where, reference)
         assert (answer.status, answer.code) == (404, "MANIFEST_UNKNOWN"), answer
         assert server.get_manifest(where, reference, "HEAD").status == 404
-    assert server.get_manifest(name, "v1", **{"If-None-Match": f'"{digest(manifest)}"'}).status == 304
+    assert (server.get_manifest(name, "v1", **{"If-None-Match": f'"{digest(manifest)}"'}).status
+            == 304)
 
 
 @case("http.headers are in every answer; relative URLs and a prefix as configured")
 def _():
-    with serve(HTTP_HEADERS="{X-Content-Type-Options: [nosniff]}", HTTP_RELATIVEURLS="true", HTTP_PREFIX="/reg/") as server:
+    with serve(HTTP_HEADERS="{X-Content-Type-Options: [nosniff]}", HTTP_RELATIVEURLS="true",
+               HTTP_PREFIX="/reg/") as server:
         server.registry.url += "/reg"
         answer = server.call("POST", "/reg/v2/a/blobs/uploads/")
-        assert answer.status == 202 and answer.location.startswith("/reg/v2/a/blobs/uploads/"), answer
+        assert answer.status == 202 and answer.location.startswith("/reg/v2/a/blobs/uploads/"), (
+            answer)
         assert answer.headers["X-Content-Type-Options"] == "nosniff", answer
         assert server.call("GET", "/v2/").status == 404
 

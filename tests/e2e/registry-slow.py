@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Slow clients and clients that use up all connections: their answers, and the effect on other clients.
+"""Slow clients and clients that use up all connections: their answers, and the effect on other
+clients.
 
 LOAD=full holds 3,000 idle connections; the default is fewer.
 """
@@ -23,7 +24,9 @@ LATEST_S = 30  # the test requires that it happens; the time depends on the mach
 
 
 def trickle(raw, data, every_s=0.1):
-    """Sends data byte by byte; returns the seconds until the server closed the connection (None: it never did)."""
+    """Sends data byte by byte; returns the seconds until the server closed the connection (None: it
+    never did).
+    """
     begin = time.monotonic()
     for i in range(len(data)):
         try:
@@ -42,13 +45,15 @@ def goes_on(server):
     return ask(server.port, head("GET", "/v2/", GOOD)).status == 200
 
 
-@case("http.timeouts.head limits the time for a head that arrives byte by byte, and for a handshake")
+@case("http.timeouts.head limits the time for a head that arrives byte by byte, and "
+      "for a handshake")
 def _():
     with Server(line("me", "secret"), HTTP_TIMEOUTS_HEAD="1s") as server, \
             concurrent.futures.ThreadPoolExecutor(8) as threads:
         long = b"X: " + b"a" * 2000
         taken = [threads.submit(lambda data=data: trickle(Raw(server.port), data))
-                 for data in (head("GET", "/v2/", GOOD, long), b"G" * 500, b"\r\n" * 300, b"GET /v2/ HTTP/1.1\r\n" + long)]
+                 for data in (head("GET", "/v2/", GOOD, long), b"G" * 500, b"\r\n" * 300,
+                              b"GET /v2/ HTTP/1.1\r\n" + long)]
         for one in taken:
             assert one.result() and 0.9 < one.result() < LATEST_S, [each.result() for each in taken]
         assert goes_on(server)
@@ -70,7 +75,8 @@ def _():
         assert raw.is_closed() and time.monotonic() - begin < LATEST_S
         with Raw(server.port) as late:
             late.send(head("GET", "/v2/", GOOD)).read()
-            taken_s = trickle(late, b"\r\n" + b"G" * 500)  # an incomplete head does not count as a request
+            # An incomplete head does not count as a request
+            taken_s = trickle(late, b"\r\n" + b"G" * 500)
             assert taken_s and taken_s < LATEST_S, taken_s
 
 
@@ -81,7 +87,8 @@ def location(server):
 
 @case("any body slower than http.limits.minrate is cut off; received bytes of an upload stay")
 def _():
-    with Server(line("me", "secret"), HTTP_TIMEOUTS_TRANSFER="1s", HTTP_LIMITS_MINRATE="1000") as server, \
+    with Server(line("me", "secret"), HTTP_TIMEOUTS_TRANSFER="1s",
+                HTTP_LIMITS_MINRATE="1000") as server, \
             concurrent.futures.ThreadPoolExecutor(8) as threads:
         place, length = location(server), b"Content-Length: 100000\r\n"
         chunked = b"Transfer-Encoding: chunked\r\n"
@@ -98,11 +105,13 @@ def _():
         }.items()}
         for what, one in taken.items():
             assert one.result() and one.result() < LATEST_S, (what, one.result())
-        wait_for(lambda: ask(server.port, head("GET", place, GOOD)).headers["range"] != "0-0", "the received bytes are lost")
+        wait_for(lambda: ask(server.port, head("GET", place, GOOD)).headers["range"] != "0-0",
+                 "the received bytes are lost")
         # Fast enough: ten times the minimum rate, in pieces.
         content = b"y" * 20000
         with Raw(server.port) as raw:
-            raw.send(head("PATCH", location(server), GOOD, b"Content-Length: %d\r\n" % len(content)))
+            raw.send(head("PATCH", location(server), GOOD,
+                          b"Content-Length: %d\r\n" % len(content)))
             for i in range(0, len(content), 1000):
                 raw.send(content[i:i + 1000])
                 time.sleep(0.1)
@@ -110,18 +119,23 @@ def _():
         assert goes_on(server)
 
 
-@case("a reader slower than http.limits.minrate is disconnected; one that is fast enough gets everything")
+@case("a reader slower than http.limits.minrate is disconnected; one that is fast enough "
+      "gets everything")
 def _():
     content = os.urandom(1 << 20) * 12  # more than all socket buffers together
-    with Server(line("me", "secret"), HTTP_TIMEOUTS_TRANSFER="1s", HTTP_LIMITS_MINRATE="10000") as server:
-        pushed = ask(server.port, head("POST", f"{START}?digest={digest(content)}", GOOD, b"Content-Length: %d\r\n" % len(content))
+    with Server(line("me", "secret"), HTTP_TIMEOUTS_TRANSFER="1s",
+                HTTP_LIMITS_MINRATE="10000") as server:
+        pushed = ask(server.port,
+                     head("POST", f"{START}?digest={digest(content)}", GOOD,
+                          b"Content-Length: %d\r\n" % len(content))
                      + content)
         assert pushed.status == 201, pushed
         wanted = head("GET", f"/v2/a/blobs/{digest(content)}", GOOD)
         with Raw(server.port, receive_buffer=4096) as slow, Raw(server.port) as quick:
             slow.send(wanted)
             quick.send(wanted)
-            # Reads a few bytes from time to time: the server can then send a little, which must not count as progress.
+            # Reads a few bytes from time to time: the server can then send a little, which must not
+            # count as progress.
             end = time.monotonic() + LATEST_S
             most, is_left = 0, False
             back = threading.Thread(target=lambda: results.append(quick.read().body == content))
@@ -135,17 +149,22 @@ def _():
                 is_left = server.metric("registry_http_connections_ended_total") == 1
             back.join()
             assert results == [True] and is_left, (results, is_left)
-            wait_for(lambda: server.descriptors() < most - 1, "the connection or its blob is still open")
+            wait_for(lambda: server.descriptors() < most - 1,
+                     "the connection or its blob is still open")
         assert goes_on(server)
 
 
-@case("http.limits.peraddress limits the connections of one address, not of others; closed ones are released")
+@case("http.limits.peraddress limits the connections of one address, not of others; closed "
+      "ones are released")
 def _():
-    with Server(line("me", "secret"), HTTP_LIMITS_PERADDRESS="5") as server, contextlib.ExitStack() as stack:
+    with Server(line("me", "secret"),
+                HTTP_LIMITS_PERADDRESS="5") as server, contextlib.ExitStack() as stack:
         held = []
 
         def hold():
-            """Opens one more connection; false until the server has noticed that an earlier one is closed."""
+            """Opens one more connection; false until the server has noticed that an earlier one is
+            closed.
+            """
             raw = stack.enter_context(Raw(server.port))
             with contextlib.suppress(EOFError, ConnectionError):
                 if raw.send(head("GET", "/v2/", GOOD)).read().status == 200:
@@ -159,12 +178,14 @@ def _():
         assert server.metric("registry_http_connections_refused_total") >= 3
         assert server.metric("registry_http_connections") >= 5
         held[0].close()
-        wait_for(lambda: ask(server.port, head("GET", "/v2/", GOOD)), "the closed connection still counts")
+        wait_for(lambda: ask(server.port, head("GET", "/v2/", GOOD)),
+                 "the closed connection still counts")
 
 
 @case("near the connection limit, idle connections are closed earlier")
 def _():
-    with Server(line("me", "secret"), HTTP_LIMITS_CONNECTIONS=str(CONNECTIONS), HTTP_TIMEOUTS_IDLE="24s",
+    with Server(line("me", "secret"), HTTP_LIMITS_CONNECTIONS=str(CONNECTIONS),
+                HTTP_TIMEOUTS_IDLE="24s",
                 HTTP_LIMITS_PERADDRESS="0") as server, contextlib.ExitStack() as stack:
         def hold(count):
             held = [stack.enter_context(Raw(server.port)) for _ in range(count)]
@@ -177,7 +198,8 @@ def _():
             assert raw.send(head("GET", "/v2/", GOOD)).read().status == 200
         hold(CONNECTIONS // 3)
         before = server.descriptors()
-        wait_for(lambda: server.descriptors() < before - CONNECTIONS // 20, "no idle connection was closed")
+        wait_for(lambda: server.descriptors() < before - CONNECTIONS // 20,
+                 "no idle connection was closed")
         assert goes_on(server)
 
 

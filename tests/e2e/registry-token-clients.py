@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Real clients with Basic only, with registryd's own tokens, and with those of another server: what each of them can do.
+"""Real clients with Basic only, with registryd's own tokens, and with those of another server: what
+each of them can do.
 
-LOAD=full runs every client with all three; otherwise only the fast ones do, and of the others, podman uses registryd's own tokens.
+LOAD=full runs every client with all three; otherwise only the fast ones do, and of the others,
+podman uses registryd's own tokens.
 """
 
 import contextlib
@@ -21,26 +23,32 @@ from spec_client import CONFIG, FLOWS, LAYER, Refused, SpecClient, digest, make_
 from token_issuer import Issuer, TokenServer
 
 USER, SERVICE, OWN = "testuser", "Registry Realm", ("team/", "public/")
-RULES = f"allow {USER} all team/** public/** full/**\nallow anyone pull public/**\nquota 20B full/**\n"
+RULES = (f"allow {USER} all team/** public/** full/**\nallow anyone pull public/**\nquota "
+         "20B full/**\n")
 MODES = ("basic", "own", "external")
 
 # What a client does, one after the other, and whether it must succeed. PROG is the client's name.
 STEPS = {
-    "pull public/x before the login": True, "pull team/x before the login": False, "log in with a wrong password": False,
-    "log in": True, "push team/PROG": True, "pull team/PROG": True, "mount team/PROG as team/PROG-copy": True,
-    "pull public/x beside the login": True, "push other/PROG": False, "push full/PROG": False, "log out": True, "push team/PROG-late": False,
+    "pull public/x before the login": True, "pull team/x before the login": False,
+    "log in with a wrong password": False,
+    "log in": True, "push team/PROG": True, "pull team/PROG": True,
+    "mount team/PROG as team/PROG-copy": True,
+    "pull public/x beside the login": True, "push other/PROG": False, "push full/PROG": False,
+    "log out": True, "push team/PROG-late": False,
     "pull public/x after the logout": True, "pull team/x after the logout": False,
 }
 
 # Where a client differs: None if there is no such step.
 WITHOUT_LOGIN = ("pull public/x before the login", "pull public/x after the logout")
-PULLS_ONLY = dict.fromkeys(("push team/PROG", "pull team/PROG", "mount team/PROG as team/PROG-copy", "push other/PROG", "push full/PROG",
+PULLS_ONLY = dict.fromkeys(("push team/PROG", "pull team/PROG", "mount team/PROG as team/PROG-copy",
+                            "push other/PROG", "push full/PROG",
                             "push team/PROG-late"))
 EXCEPTIONS = {
     # With Basic only, dockerd gives up at the challenge of GET /v2/ if it has no login.
     ("dockerd", "basic"): dict.fromkeys(WITHOUT_LOGIN, False),
     # It builds, and does not push.
-    ("BuildKit", "basic"): PULLS_ONLY, ("BuildKit", "own"): PULLS_ONLY, ("BuildKit", "external"): PULLS_ONLY,
+    ("BuildKit", "basic"): PULLS_ONLY, ("BuildKit", "own"): PULLS_ONLY,
+    ("BuildKit", "external"): PULLS_ONLY,
 }
 
 
@@ -55,14 +63,17 @@ def serve(mode):
     (issuer().dir / "access").write_text(RULES)
     with contextlib.ExitStack() as stack:
         if mode == "external":
-            server = stack.enter_context(TokenServer(issuer(), USER, "token-password", SERVICE, below=OWN, public="public/"))
+            server = stack.enter_context(TokenServer(issuer(), USER, "token-password", SERVICE,
+                                                     below=OWN, public="public/"))
             registry = stack.enter_context(Registry(
-                AUTH="token", AUTH_TOKEN_REALM=server.realm, AUTH_TOKEN_SERVICE=SERVICE, AUTH_TOKEN_ISSUER="test issuer",
+                AUTH="token", AUTH_TOKEN_REALM=server.realm, AUTH_TOKEN_SERVICE=SERVICE,
+                AUTH_TOKEN_ISSUER="test issuer",
                 AUTH_TOKEN_ROOTCERTBUNDLE=str(issuer().bundle("ec"))))
             registry.password = "token-password"
         else:
             registry = stack.enter_context(Registry(AUTH_HTPASSWD_ACCESS=issuer().dir / "access",
-                                                    AUTH_HTPASSWD_TOKENS="true" if mode == "own" else "false"))
+                                                    AUTH_HTPASSWD_TOKENS="true" if mode == "own"
+                                                    else "false"))
             quotas = registry.dir / "data/docker/registry/v2/registryd/quotas"
             wait_for(lambda: any(quotas.glob("*/used")), "the quota to be counted")
         filler = SpecClient("crane", registry)
@@ -72,7 +83,7 @@ def serve(mode):
         yield registry
 
 
-# --- the clients ------------------------------------------------------------------------------------
+# --- the clients ----------------------------------------------------------------------------------
 
 
 class Skopeo:
@@ -106,10 +117,12 @@ class Skopeo:
         return self.do("copy", f"dir:{self.image}", f"docker://{self.host}/{name}:v1")
 
     def pull(self, name):
-        return self.do("copy", f"docker://{self.host}/{name}:v1", f"dir:{self.user.dir}/back{next(self.counter)}")
+        return self.do("copy", f"docker://{self.host}/{name}:v1",
+                       f"dir:{self.user.dir}/back{next(self.counter)}")
 
     def copy(self, source, target):
-        return self.do("copy", f"docker://{self.host}/{source}:v1", f"docker://{self.host}/{target}:v1")
+        return self.do("copy", f"docker://{self.host}/{source}:v1",
+                       f"docker://{self.host}/{target}:v1")
 
     def close(self):
         pass
@@ -145,14 +158,17 @@ class Buildah(Podman):
 
 
 class Dockerd(Skopeo):
-    """docker's CLI and a daemon. It needs root and a mount namespace, which removes its mounts at the end."""
+    """docker's CLI and a daemon. It needs root and a mount namespace, which removes its mounts at
+    the end.
+    """
 
     program = "docker"
 
     def __init__(self, user):
         super().__init__(user)
         self.host = user.registry.host
-        self.env = {"DOCKER_HOST": f"unix://{user.dir}/docker.sock", "DOCKER_CONFIG": str(user.docker)}
+        self.env = {"DOCKER_HOST": f"unix://{user.dir}/docker.sock",
+                    "DOCKER_CONFIG": str(user.docker)}
         self.daemon = start_daemon(user, self.env["DOCKER_HOST"])
         assert self.docker("import", "-", "base", stdin=LAYER), self.last
 
@@ -160,13 +176,15 @@ class Dockerd(Skopeo):
         return self.do(*words, stdin=stdin, env=self.env)
 
     def log_in(self, password):
-        return self.docker("login", "-u", USER, "--password-stdin", self.host, stdin=password.encode())
+        return self.docker("login", "-u", USER, "--password-stdin", self.host,
+                           stdin=password.encode())
 
     def log_out(self):
         return self.docker("logout", self.host)
 
     def push(self, name):
-        return self.docker("tag", "base", f"{self.host}/{name}:v1") and self.docker("push", f"{self.host}/{name}:v1")
+        return (self.docker("tag", "base", f"{self.host}/{name}:v1")
+                and self.docker("push", f"{self.host}/{name}:v1"))
 
     def pull(self, name):
         return self.docker("pull", f"{self.host}/{name}:v1")
@@ -185,17 +203,24 @@ def start_daemon(user, address):
     namespace = [need("unshare"), "--mount", "--propagation=private"]
     if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode != 0:
         raise Skip("cannot create a mount namespace here")
-    words = [*namespace, need("dockerd"), "--storage-driver=vfs", "--iptables=false", "--ip6tables=false", "--bridge=none",
-             "-H", address, "--data-root", user.dir / "docker-data", "--exec-root", user.dir / "exec", "--pidfile",
-             user.dir / "dockerd.pid", "--insecure-registry", user.registry.url]  # BuildKit expects no TLS on localhost without it
+    words = [*namespace, need("dockerd"), "--storage-driver=vfs", "--iptables=false",
+             "--ip6tables=false", "--bridge=none",
+             "-H", address, "--data-root", user.dir / "docker-data", "--exec-root",
+             user.dir / "exec", "--pidfile",
+             # BuildKit expects no TLS on localhost without it
+             user.dir / "dockerd.pid", "--insecure-registry", user.registry.url]
     with open(user.dir / "dockerd.log", "wb") as log:
-        daemon = subprocess.Popen([str(word) for word in words], env=user.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        daemon = subprocess.Popen([str(word) for word in words], env=user.env,
+                                  stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     end = time.monotonic() + 300
-    while subprocess.run([need("docker"), "-H", address, "version"], capture_output=True, check=False).returncode != 0:
+    while (subprocess.run([need("docker"), "-H", address, "version"], capture_output=True,
+                          check=False).returncode
+           != 0):
         if daemon.poll() is not None or time.monotonic() > end:
             daemon.kill()
             daemon.wait()
-            raise Skip("dockerd does not start here: " + (user.dir / "dockerd.log").read_text()[-200:])
+            raise Skip("dockerd does not start here: "
+                       + (user.dir / "dockerd.log").read_text()[-200:])
         time.sleep(0.1)
     return daemon
 
@@ -230,7 +255,9 @@ class Containerd(Dockerd):
         super().__init__(user)
         hosts = user.dir / "hosts" / self.host
         hosts.mkdir(parents=True)
-        (hosts / "hosts.toml").write_text(f'server = "{user.registry.url}"\n[host."{user.registry.url}"]\nca = "{user.registry.ca}"\n')
+        (hosts / "hosts.toml").write_text(
+            f'server = "{user.registry.url}"\n[host."{user.registry.url}"]\nca = '
+            f'"{user.registry.ca}"\n')
         self.flags = ["--hosts-dir", user.dir / "hosts"]
         self.login = []
 
@@ -256,10 +283,12 @@ class Containerd(Dockerd):
         """Pulls with an identity token, as docker login receives it."""
         login = SpecClient("regclient", self.user.registry)
         login.log_in(USER, self.user.registry.password)
-        return self.ctr("content", "fetch", *self.flags, "--refresh", login.identities[0], f"{self.host}/team/x:v1")
+        return self.ctr("content", "fetch", *self.flags, "--refresh", login.identities[0],
+                        f"{self.host}/team/x:v1")
 
     def push(self, name):
-        return self.ctr("images", "push", *self.flags, *self.login, f"{self.host}/{name}:v1", f"{self.host}/public/x:v1")
+        return self.ctr("images", "push", *self.flags, *self.login, f"{self.host}/{name}:v1",
+                        f"{self.host}/public/x:v1")
 
     def copy(self, source, target):
         return self.push(target)
@@ -299,11 +328,12 @@ class Spec:
         pass
 
 
-CLIENTS = {"skopeo": Skopeo, "podman": Podman, "buildah": Buildah, "dockerd": Dockerd, "BuildKit": BuildKit, "ctr": Containerd,
+CLIENTS = {"skopeo": Skopeo, "podman": Podman, "buildah": Buildah, "dockerd": Dockerd,
+           "BuildKit": BuildKit, "ctr": Containerd,
            **{flow: functools.partial(Spec, flow=flow) for flow in FLOWS}}
 
 
-# --- the table --------------------------------------------------------------------------------------
+# --- the table ------------------------------------------------------------------------------------
 
 
 def count_mounts(registry, marks=itertools.count()):
@@ -311,7 +341,8 @@ def count_mounts(registry, marks=itertools.count()):
     mark = f"mark-{next(marks)}"
     with contextlib.suppress(Refused):
         SpecClient("crane", registry).request("GET", f"/v2/{mark}/tags/list")
-    wait_for(lambda: mark in pathlib.Path(registry.log).read_text(), "the log does not show the request")
+    wait_for(lambda: mark in pathlib.Path(registry.log).read_text(),
+             "the log does not show the request")
     return pathlib.Path(registry.log).read_text().count("blob mounted")
 
 
@@ -340,16 +371,19 @@ def run_client(name, mode, registry, user):
     try:
         for step, expected in STEPS.items():
             expected = EXCEPTIONS.get((name, mode), {}).get(step, expected)
-            if expected is not None and take_step(client, step.replace("PROG", name.lower()), registry) != expected:
+            if (expected is not None
+                and take_step(client, step.replace("PROG", name.lower()), registry) != expected):
                 wrong.append((step, f"must{'' if expected else ' not'} succeed", client.last))
-            if expected is False and step == "push full/PROG" and mode != "external" and what_is_read(name) not in str(client.last):
+            if (expected is False and step == "push full/PROG" and mode != "external"
+                and what_is_read(name) not in str(client.last)):
                 wrong.append((step, "must show the words of the refusal", client.last))
         if name == "ctr" and mode == "own" and not client.pull_with_identity():
             wrong.append(("pull with an identity token", client.last))
     finally:
         client.close()
     assert not wrong, "\n".join(str((name, *row)) for row in wrong)
-    found = [place for place in find_secret(user.dir, registry.password) if "docker-data" not in str(place[0])]
+    found = [place for place in find_secret(user.dir, registry.password)
+             if "docker-data" not in str(place[0])]
     assert not found, f"{name}: the password is in {found}"
 
 
@@ -362,10 +396,12 @@ def run_table(names, mode):
 FAST = ("skopeo", *FLOWS)
 ROWS = [(FAST, mode) for mode in MODES] + [(("podman",), "own")]
 if os.environ.get("LOAD") == "full":
-    ROWS += [((name,), mode) for name in CLIENTS if name not in FAST for mode in MODES if ((name,), mode) not in ROWS]
+    ROWS += [((name,), mode) for name in CLIENTS if name not in FAST for mode in MODES
+             if ((name,), mode) not in ROWS]
 
 for of_clients, of_mode in ROWS:
-    case(f"{', '.join(of_clients)}, {of_mode}: login, push, pull, mount, anonymous pull beside the login, logout")(
+    case(f"{', '.join(of_clients)}, {of_mode}: login, push, pull, mount, anonymous pull beside the "
+         "login, logout")(
         functools.partial(run_table, of_clients, of_mode))
 
 main()

@@ -34,6 +34,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+import storage_choice
 from caller import for_all_users, scratch_parent
 from harness import ROOT, need
 
@@ -44,7 +45,8 @@ MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG_TYPE = "application/vnd.docker.container.image.v1+json"
 LAYER_TYPE = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
-# Options of `openssl req -x509` for an authority that strict verifiers (Python 3.13's default) accept.
+# Options of `openssl req -x509` for an authority that strict verifiers (Python 3.13's default)
+# accept.
 AUTHORITY = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]
 
 
@@ -54,15 +56,16 @@ def sha256(content):
 
 def registryd():
     """Returns the program under test; REGISTRYD names it."""
-    return for_all_users(pathlib.Path(os.environ.get("REGISTRYD") or ROOT / "build/registry/registryd").resolve())
+    return for_all_users(pathlib.Path(os.environ.get("REGISTRYD")
+                                      or ROOT / "build/registry/registryd").resolve())
 
 
 _given = set()
 
 
 def free_port():
-    """Returns a port for a server that starts soon. It is below the ports that the kernel assigns to clients (32768 and
-    up), because a client could take such a port before the server does."""
+    """Returns a port for a server that starts soon. It is below the ports that the kernel assigns
+    to clients (32768 and up), because a client could take such a port before the server does."""
     while True:
         port = random.SystemRandom().randrange(10000, 32768)
         with socket.socket() as probe, contextlib.suppress(OSError):
@@ -93,10 +96,13 @@ class Registry:
     password  random for each registry, so that a search for it on the disk proves something
     """
 
-    STORAGE = "filesystem: {}"  # of the configuration file
+    STORAGE = None  # of the configuration file; None: as storage_choice.py says
 
-    def __init__(self, username="testuser", program="registryd", environment=None, limits=None, **settings):
-        """settings: variables of the registry, without REGISTRY_; environment: other variables; limits: for setrlimit()."""
+    def __init__(self, username="testuser", program="registryd", environment=None, limits=None,
+                 **settings):
+        """settings: variables of the registry, without REGISTRY_; environment: other variables;
+        limits: for setrlimit().
+        """
         self.environment, self.limits = environment or {}, limits or {}
         self.program = registryd() if program == "registryd" else need(program)
         self.settings = {f"REGISTRY_{name}": value for name, value in settings.items()}
@@ -123,8 +129,9 @@ class Registry:
     def run_program(self, *words):
         """Runs another command of the program with this registry's configuration file."""
         env = {name: str(value) for name, value in self._settings().items()}
-        return subprocess.run([self.program, *words, self.dir / "config.yml"], env=env, capture_output=True, text=True,
-                              timeout=120, check=False)
+        return subprocess.run([self.program, *words, self.dir / "config.yml"], env=env,
+                              capture_output=True, text=True,
+                              timeout=900, check=False)
 
     def __enter__(self):
         return self
@@ -143,11 +150,13 @@ class Registry:
         tool = need("openssl")
         new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
         self.ca_dir.mkdir()
-        (self.dir / "extensions").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\nauthorityKeyIdentifier=keyid\n")
+        (self.dir / "extensions").write_text(
+            "subjectAltName=DNS:localhost,IP:127.0.0.1\nauthorityKeyIdentifier=keyid\n")
         for words in (
                 ["req", "-x509", *new_key, "-keyout", "ca.key", "-out", self.ca, "-days", "2",
                  "-subj", "/CN=Throwaway authority", *AUTHORITY],
-                ["req", *new_key, "-keyout", "privkey.key", "-out", "request", "-subj", "/CN=localhost"],
+                ["req", *new_key, "-keyout", "privkey.key", "-out", "request", "-subj",
+                 "/CN=localhost"],
                 ["x509", "-req", "-in", "request", "-CA", self.ca, "-CAkey", "ca.key", "-days", "2",
                  "-extfile", "extensions", "-out", "cert.crt"]):
             subprocess.run([tool, *words], cwd=self.dir, check=True, capture_output=True)
@@ -155,7 +164,8 @@ class Registry:
     def add_user(self, username):
         """Adds a user or changes the user's password; returns the password."""
         password = "pw-" + secrets.token_hex(12)
-        self.users[username] = subprocess.run([need("htpasswd"), "-iBn", username], input=password.encode(),
+        self.users[username] = subprocess.run([need("htpasswd"), "-iBn", username],
+                                              input=password.encode(),
                                               check=True, capture_output=True).stdout.strip()
         # Renamed into place: a server that reads a file while it is written misses users.
         new = self.dir / "htpasswd.new"
@@ -165,10 +175,15 @@ class Registry:
         return password
 
     def _settings(self):
-        """Returns the variables of the server; settings may choose other authentication than htpasswd."""
+        """Returns the variables of the server; settings may choose other authentication than
+        htpasswd.
+        """
         settings = {**self._defaults(), **self.environment, **self.settings}
         if settings["REGISTRY_AUTH"] != "htpasswd":
-            settings = {name: value for name, value in settings.items() if "AUTH_HTPASSWD" not in name}
+            settings = {name: value for name, value in settings.items()
+                        if "AUTH_HTPASSWD" not in name}
+        storage, settings = storage_choice.choose(self.program, settings)
+        self.storage = self.STORAGE or storage
         return settings
 
     def _defaults(self):
@@ -183,7 +198,8 @@ class Registry:
             "REGISTRY_HTTP_TLS_KEY": self.dir / "privkey.key",
             "REGISTRY_STORAGE_DELETE_ENABLED": "true",
             "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": self.dir / "data",
-            **{name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS") if name in os.environ},
+            **{name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")
+               if name in os.environ},
         }
 
     def _set_limits(self):
@@ -193,15 +209,18 @@ class Registry:
     def _start(self):
         """Starts the program; tries another port if the chosen one was taken in the meantime."""
         config = self.dir / "config.yml"
-        config.write_text(f"version: 0.1\nstorage:\n  {self.STORAGE}\nhttp: {{}}\n")
         for _ in range(START_TRIES):
             self.port = free_port()
             self.host = f"localhost:{self.port}"
             self.url = f"https://{self.host}"
+            variables = {name: str(value) for name, value in self._settings().items()}
+            config.write_text(f"version: 0.1\nstorage:\n  {self.storage}: {{}}\nhttp: {{}}\n")
             with open(self.log, "wb") as log:
                 self.process = subprocess.Popen(
-                    [self.program, "serve", config], cwd=self.dir, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                    env={name: str(value) for name, value in self._settings().items()}, preexec_fn=self._set_limits)
+                    [self.program, "serve", config], cwd=self.dir, stdin=subprocess.DEVNULL,
+                    stdout=log, stderr=log,
+                    env=variables,
+                    preexec_fn=self._set_limits)
             if self._is_ready():
                 return
             self._stop()
@@ -232,12 +251,15 @@ class Registry:
     # --- its contents ------------------------------------------------------
 
     def request(self, method, location, body=None, content_type="application/octet-stream"):
-        """Sends a request as the registry's user; returns the status. `location` is a path or a URL."""
+        """Sends a request as the registry's user; returns the status. `location` is a path or a
+        URL.
+        """
         status, _ = self._send(method, location, body, content_type)
         return status
 
     def _send(self, method, location, body=None, content_type="application/octet-stream"):
-        request = urllib.request.Request(urllib.parse.urljoin(self.url, location), data=body, method=method)
+        request = urllib.request.Request(urllib.parse.urljoin(self.url, location), data=body,
+                                         method=method)
         token = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
         request.add_header("Authorization", f"Basic {token}")
         if body is not None:
@@ -251,7 +273,8 @@ class Registry:
         """Uploads one blob; returns size and digest for a manifest."""
         _, headers = self._send("POST", f"/v2/{name}/blobs/uploads/", b"")
         place = headers["Location"]
-        place += ("&" if "?" in place else "?") + urllib.parse.urlencode({"digest": sha256(content)})
+        place += ("&" if "?" in place
+                  else "?") + urllib.parse.urlencode({"digest": sha256(content)})
         assert self.request("PUT", place, content) == 201
         return {"size": len(content), "digest": sha256(content)}
 
@@ -263,7 +286,8 @@ class Registry:
         manifest = json.dumps({
             "schemaVersion": 2, "mediaType": MANIFEST_TYPE,
             "config": {"mediaType": CONFIG_TYPE, **self.push_blob(name, config)},
-            "layers": [{"mediaType": LAYER_TYPE, **self.push_blob(name, gzip.compress(layer, mtime=0))}],
+            "layers": [{"mediaType": LAYER_TYPE,
+                        **self.push_blob(name, gzip.compress(layer, mtime=0))}],
         }).encode()
         assert self.request("PUT", f"/v2/{name}/manifests/{tag}", manifest, MANIFEST_TYPE) == 201
         return sha256(manifest)

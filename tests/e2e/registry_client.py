@@ -33,7 +33,8 @@ def digest(content, algorithm="sha256"):
 
 
 def descriptor(media_type, content, algorithm="sha256", **more):
-    return {"mediaType": media_type, "digest": digest(content, algorithm), "size": len(content), **more}
+    return {"mediaType": media_type, "digest": digest(content, algorithm), "size": len(content),
+            **more}
 
 
 class Answer:
@@ -48,11 +49,14 @@ class Answer:
 
     @property
     def code(self):
-        """Returns the error code, after checking the format of the body (specification, "Error codes")."""
+        """Returns the error code, after checking the format of the body (specification, "Error
+        codes").
+        """
         errors = self.json["errors"]
         assert isinstance(errors, list) and errors, self.body
         assert {"code", "message"} <= set(errors[0]), self.body
-        assert self.headers["Content-Type"].startswith("application/json"), self.headers["Content-Type"]
+        assert self.headers["Content-Type"].startswith("application/json"), (
+            self.headers["Content-Type"])
         return errors[0]["code"]
 
     @property
@@ -64,7 +68,9 @@ class Answer:
 
 
 class Client:
-    """Talks to a registry as one user, with one connection per thread. Retries on a broken connection."""
+    """Talks to a registry as one user, with one connection per thread. Retries on a broken
+    connection.
+    """
 
     def __init__(self, registry, tries=2):
         self.registry, self.local, self.tries = registry, threading.local(), tries
@@ -80,7 +86,8 @@ class Client:
 
     def connection(self):
         if not getattr(self.local, "connection", None):
-            self.local.connection = http.client.HTTPSConnection("localhost", self.registry.port, timeout=60,
+            self.local.connection = http.client.HTTPSConnection("localhost", self.registry.port,
+                                                                timeout=60,
                                                                 context=self.trust)
         return self.local.connection
 
@@ -88,11 +95,13 @@ class Client:
         """Sends one request; target is a path, or a Location from an answer."""
         parts = urllib.parse.urlsplit(target)
         path = urllib.parse.urlunsplit(("", "", parts.path, parts.query, ""))
-        sent = {**(self.auth if auth else {}), **({"Content-Type": content_type} if content_type else {}), **(headers or {})}
+        sent = {**(self.auth if auth else {}),
+                **({"Content-Type": content_type} if content_type else {}), **(headers or {})}
         for number in range(self.tries):
             connection = self.connection()
             try:
-                connection.request(method, path, body, sent, encode_chunked="Transfer-Encoding" in sent)
+                connection.request(method, path, body, sent,
+                                   encode_chunked="Transfer-Encoding" in sent)
                 return Answer(connection.getresponse())
             except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
                 connection.close()
@@ -110,14 +119,16 @@ class Client:
         return answer.location
 
     def patch(self, location, content, **headers):
-        return self.call("PATCH", location, content, {name.replace("_", "-"): value for name, value in headers.items()},
+        return self.call("PATCH", location, content,
+                         {name.replace("_", "-"): value for name, value in headers.items()},
                          content_type=BYTES)
 
     def finish(self, location, name, content=None, **headers):
         """Completes the upload with a PUT."""
         query = ("&" if "?" in location else "?") + urllib.parse.urlencode({"digest": name})
         return self.call("PUT", location + query, content,
-                         {key.replace("_", "-"): value for key, value in headers.items()}, content_type=BYTES)
+                         {key.replace("_", "-"): value for key, value in headers.items()},
+                         content_type=BYTES)
 
     def push_blob(self, name, content, algorithm="sha256"):
         answer = self.finish(self.start(name), digest(content, algorithm), content)
@@ -130,7 +141,8 @@ class Client:
                          content_type=media_type or json.loads(body)["mediaType"])
 
     def get_manifest(self, name, reference, method="GET", **headers):
-        return self.call(method, f"/v2/{name}/manifests/{reference}", headers={"Accept": ACCEPT, **headers})
+        return self.call(method, f"/v2/{name}/manifests/{reference}",
+                         headers={"Accept": ACCEPT, **headers})
 
     def make_image(self, name, layers=(b"layer",), algorithm="sha256", **more):
         """Pushes config and layers; returns the manifest's bytes."""
@@ -151,7 +163,8 @@ class Client:
 @contextlib.contextmanager
 def serve(program=None, **settings):
     """Yields a client of a new registry; REGISTRY_AGAINST names a program other than registryd."""
-    with Registry(program=program or os.environ.get("REGISTRY_AGAINST") or "registryd", **settings) as registry:
+    with Registry(program=program or os.environ.get("REGISTRY_AGAINST") or "registryd",
+                  **settings) as registry:
         yield Client(registry)
 
 

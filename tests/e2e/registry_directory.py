@@ -33,26 +33,30 @@ def scratch():
 
 
 def init(directory, *words, password=b"secret\n", check=True):
-    result = subprocess.run([registryd(), "init", directory, *words], input=password, capture_output=True, timeout=TIMEOUT_S)
+    result = subprocess.run([registryd(), "init", directory, *words], input=password,
+                            capture_output=True, timeout=TIMEOUT_S)
     assert not check or (result.returncode == 0 and result.stderr == b""), result
     return result
 
 
 def make(directory, *words, host="localhost", **more):
     port = free_port()
-    init(directory, "--host", host, "--user", "me", "--port", str(port), "--password-stdin", *words, **more)
+    init(directory, "--host", host, "--user", "me", "--port", str(port), "--password-stdin", *words,
+         **more)
     return port
 
 
 @contextlib.contextmanager
 def serving(directory, port, program=None):
     log = open(directory.parent / "log", "wb")
-    process = subprocess.Popen([program or registryd(), "serve", directory / "config.yml"], stdin=subprocess.DEVNULL, stdout=log,
+    process = subprocess.Popen([program or registryd(), "serve", directory / "config.yml"],
+                               stdin=subprocess.DEVNULL, stdout=log,
                                stderr=log, env={"PATH": os.environ["PATH"]})
     try:
         end = time.monotonic() + TIMEOUT_S
         while not is_open(port):
-            assert time.monotonic() < end and process.poll() is None, (directory.parent / "log").read_text()
+            assert time.monotonic() < end and process.poll() is None, (
+                directory.parent / "log").read_text()
             time.sleep(0.05)
         yield process
     finally:
@@ -67,12 +71,15 @@ def is_open(port):
 
 
 def ask(directory, port, user="me", password="secret", host="localhost", is_strict=True):
-    """Returns the status of GET /v2/ with the directory's authority trusted; None if no server answers."""
+    """Returns the status of GET /v2/ with the directory's authority trusted; None if no server
+    answers.
+    """
     trust = ssl.create_default_context(cafile=str(directory / "ca.crt"))
     trust.verify_flags |= ssl.VERIFY_X509_STRICT if is_strict else 0  # Python 3.13's default
     passwords = urllib.request.HTTPPasswordMgrWithPriorAuth()
     passwords.add_password(None, f"https://{host}:{port}/", user, password, is_authenticated=True)
-    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=trust), urllib.request.ProxyHandler({}),
+    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=trust),
+                                         urllib.request.ProxyHandler({}),
                                          urllib.request.HTTPBasicAuthHandler(passwords))
     try:
         return opener.open(f"https://{host}:{port}/v2/", timeout=60).status

@@ -13,6 +13,7 @@ from harness import Skip, case, main
 from s3_client import S3, sha256
 
 CLIENTS = 4
+RACED = {409, 500}  # a write lost a race inside of the gateway, and may have been made: 500 in Ceph 16, 409 in Ceph 19
 PART = 5 << 20  # the least that S3 takes for a part that is not the last
 
 
@@ -69,8 +70,7 @@ def _():
         return [client.put(f"k/{key}", str(number).encode(), if_none_match="*").status for key in range(5)]
 
     for key, statuses in enumerate(zip(*at_once(CLIENTS, create))):
-        # 500: this version loses a race inside of the gateway. The write may have been made.
-        assert statuses.count(200) <= 1 and set(statuses) <= {200, 412, 500}, statuses
+        assert statuses.count(200) <= 1 and set(statuses) <= {200, 412, *RACED}, statuses
         found = bucket.get(f"k/{key}")
         if found.status == 404:
             assert 200 not in statuses, statuses
@@ -93,11 +93,11 @@ def _():
         while done < 5:
             seen = client.get("n")
             answer = client.put("n", str(int(seen.body) + 1).encode(), if_match=seen.etag.strip('"'))
-            assert answer.status in (200, 412, 500), answer  # 500: this version loses a race inside of the gateway
+            assert answer.status in {200, 412, *RACED}, answer
             done += answer.status == 200
         return done
 
-    # A write that was answered with 500 may have been made, so the sum is at least what was acknowledged.
+    # A write that was answered with one of RACED may have been made, so the sum is at least what was acknowledged.
     assert int(bucket.get("n").body) == 0 and sum(at_once(CLIENTS, count_up)) <= int(bucket.get("n").body)
 
 
@@ -146,7 +146,8 @@ def _():
     etags = [bucket.put_part("a", upload, number, b"small").etag for number in (1, 2)]
     assert bucket.complete("a", upload, etags).code == "EntityTooSmall"
     assert bucket.complete("a", upload, []).code == "MalformedXML"
-    assert bucket.call("DELETE", "a", {"uploadId": upload}).status == 204
+    # The Ceph 19.2.0 of Ubuntu 24.04 ends an upload when it refuses to complete it.
+    assert bucket.call("DELETE", "a", {"uploadId": upload}).status in (204, 404)
     assert bucket.call("DELETE", "a", {"uploadId": upload}).code == "NoSuchUpload"
     assert bucket.put_part("a", upload, 3, b"late").status == 404
 

@@ -1,4 +1,5 @@
-"""A signer of JSON Web Tokens, and a token server for registry clients. The keys are those of openssl.
+"""A signer of JSON Web Tokens, and a token server for registry clients. The keys are those of
+openssl.
 
     with Issuer() as issuer:
         issuer.sign({"iss": "me", "exp": time.time() + 60}, key="rsa")
@@ -48,7 +49,8 @@ class Issuer:
         self.keys = keys
         for name in keys:
             self.openssl("genpkey", *KEYS[name][1], "-out", f"{name}.key")
-            self.openssl("req", "-x509", "-key", f"{name}.key", "-subj", f"/CN={name}", "-days", "2", "-out", f"{name}.crt")
+            self.openssl("req", "-x509", "-key", f"{name}.key", "-subj", f"/CN={name}", "-days",
+                         "2", "-out", f"{name}.crt")
 
     def __enter__(self):
         return self
@@ -57,7 +59,8 @@ class Issuer:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def openssl(self, *words, stdin=b""):
-        return subprocess.run([need("openssl"), *words], cwd=self.dir, input=stdin, check=True, capture_output=True).stdout
+        return subprocess.run([need("openssl"), *words], cwd=self.dir, input=stdin, check=True,
+                              capture_output=True).stdout
 
     def bundle(self, *names):
         """Returns a file with the certificates of these keys."""
@@ -68,7 +71,8 @@ class Issuer:
     @functools.cache
     def certificate(self, name):
         """Returns an entry of x5c."""
-        return base64.b64encode(self.openssl("x509", "-in", f"{name}.crt", "-outform", "DER")).decode()
+        return base64.b64encode(self.openssl("x509", "-in", f"{name}.crt", "-outform",
+                                             "DER")).decode()
 
     @functools.cache
     def public(self, name):
@@ -82,12 +86,14 @@ class Issuer:
         """Returns the public key as registries and issuers publish it."""
         der = self.public(name)
         if name == "ec":
-            members = {"kty": "EC", "crv": "P-256", "x": base64url(der[-64:-32]), "y": base64url(der[-32:])}
+            members = {"kty": "EC", "crv": "P-256", "x": base64url(der[-64:-32]),
+                       "y": base64url(der[-32:])}
         elif name == "ed":
             members = {"kty": "OKP", "crv": "Ed25519", "x": base64url(der[-32:])}
         else:
             text = self.openssl("rsa", "-in", f"{name}.key", "-noout", "-modulus").decode().strip()
-            members = {"kty": "RSA", "n": base64url(bytes.fromhex(text.partition("=")[2])), "e": "AQAB"}
+            members = {"kty": "RSA", "n": base64url(bytes.fromhex(text.partition("=")[2])),
+                       "e": "AQAB"}
         return {**members, **more}
 
     def thumbprint(self, name):
@@ -96,24 +102,30 @@ class Issuer:
 
     def jwks(self, *names):
         """Returns the text of a key set, in which each key is called by its name."""
-        return json.dumps({"keys": [self.jwk(name, kid=name, use="sig", alg=KEYS[name][0]) for name in names]}) + "\n"
+        return json.dumps(
+            {"keys": [self.jwk(name, kid=name, use="sig", alg=KEYS[name][0])
+                      for name in names]}) + "\n"
 
     def sign(self, claims, header=None, key="ec"):
-        """Signs claims (a mapping, or the bytes of the payload). The header names the algorithm, unless it says otherwise."""
+        """Signs claims (a mapping, or the bytes of the payload). The header names the algorithm,
+        unless it says otherwise.
+        """
         header = {"alg": KEYS[key][0], "typ": "JWT", **(header or {})}
         payload = claims if isinstance(claims, bytes) else json.dumps(claims).encode()
         signed = f"{base64url(json.dumps(header).encode())}.{base64url(payload)}"
         if key == "ed":
             (self.dir / "signed").write_text(signed)
-            signature = self.openssl("pkeyutl", "-sign", "-rawin", "-inkey", "ed.key", "-in", "signed")
+            signature = self.openssl("pkeyutl", "-sign", "-rawin", "-inkey", "ed.key", "-in",
+                                     "signed")
         else:
-            signature = self.openssl("dgst", "-sha256", "-sign", f"{key}.key", stdin=signed.encode())
+            signature = self.openssl("dgst", "-sha256", "-sign", f"{key}.key",
+                                     stdin=signed.encode())
         return f"{signed}.{base64url(from_der(signature) if key == 'ec' else signature)}"
 
 
 class TokenServer:
-    """A token server for one user, which grants all that it is asked for below the user's repositories. Everybody may pull
-    below `public`."""
+    """A token server for one user, which grants all that it is asked for below the user's
+    repositories. Everybody may pull below `public`."""
 
     def __init__(self, issuer, user, password, service, below, public):
         outer = self
@@ -125,11 +137,13 @@ class TokenServer:
             def do_GET(self):
                 query = urllib.parse.parse_qs(urllib.parse.urlparse(self.path).query)
                 login = self.headers["Authorization"]
-                is_user = login == "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+                is_user = login == "Basic " + base64.b64encode(
+                    f"{user}:{password}".encode()).decode()
                 self.decide(query, not login or is_user, is_user)
 
             def do_POST(self):
-                form = urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                form = urllib.parse.parse_qs(
+                    self.rfile.read(int(self.headers["Content-Length"])).decode())
                 is_user = (form.get("username"), form.get("password")) == ([user], [password])
                 self.decide(form, is_user, is_user)
 
@@ -143,7 +157,8 @@ class TokenServer:
                 self.end_headers()
 
             def answer(self, token):
-                text = json.dumps({"token": token, "access_token": token, "expires_in": 300}).encode()
+                text = json.dumps({"token": token, "access_token": token,
+                                   "expires_in": 300}).encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(text)))
@@ -170,10 +185,12 @@ class TokenServer:
         for scope in " ".join(query.get("scope", [])).split():
             kind, name, actions = scope.split(":")
             is_public, is_own = name.startswith(self.public), user and name.startswith(self.below)
-            allowed = [action for action in actions.split(",") if is_own or (is_public and action == "pull")]
+            allowed = [action for action in actions.split(",") if is_own
+                       or (is_public and action == "pull")]
             if allowed:
                 access.append({"type": kind, "name": name, "actions": allowed})
         now = int(time.time())
-        claims = {"iss": "test issuer", "aud": self.service, "sub": user, "iat": now, "nbf": now, "exp": now + 300,
+        claims = {"iss": "test issuer", "aud": self.service, "sub": user, "iat": now, "nbf": now,
+                  "exp": now + 300,
                   "jti": str(now), "access": access}
         return self.issuer.sign(claims, {"kid": self.issuer.libtrust_id("ec")})

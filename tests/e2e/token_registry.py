@@ -1,4 +1,5 @@
-"""A registry with an access file and its own tokens, and what tests need to ask for tokens and to forge them.
+"""A registry with an access file and its own tokens, and what tests need to ask for tokens and to
+forge them.
 
     with TokenRegistry() as registry:
         token = registry.fetch("alice", "repository:team/app:pull")["token"]
@@ -60,7 +61,8 @@ class TokenRegistry:
         if rules is not None:
             settings.setdefault("AUTH_HTPASSWD_ACCESS", "access")
         self.users = {user: line(user, PASSWORD) for user in users}
-        self.server = Server("".join(self.users.values()), files=files, STORAGE_DELETE_ENABLED="true", **settings)
+        self.server = Server("".join(self.users.values()), files=files,
+                             STORAGE_DELETE_ENABLED="true", **settings)
         self.secrets = []  # that must not be in the log
 
     def __enter__(self):
@@ -70,7 +72,8 @@ class TokenRegistry:
     def __exit__(self, *_):
         log = self.server.log()
         self.server.__exit__()
-        found = [secret for secret in self.secrets for part in secret.split(".") if len(part) > 60 and part in log]
+        found = [secret for secret in self.secrets for part in secret.split(".") if len(part) > 60
+                 and part in log]
         assert not found, f"in the log: {found}"
 
     @property
@@ -91,8 +94,10 @@ class TokenRegistry:
 
     def fetch(self, user, *scopes, expected=200, **parameters):
         """GET /token; returns the answer's members."""
-        query = urllib.parse.urlencode([("service", REALM), *(("scope", scope) for scope in scopes), *parameters.items()])
-        return self.tokens_of(self.call("GET", "/token?" + query, None, basic(user) if user else None), expected)
+        query = urllib.parse.urlencode([("service", REALM), *(("scope", scope) for scope in scopes),
+                                        *parameters.items()])
+        return self.tokens_of(self.call("GET", "/token?" + query, None,
+                                        basic(user) if user else None), expected)
 
     def post(self, expected=200, **parameters):
         body = urllib.parse.urlencode({"service": REALM, "client_id": "test", **parameters})
@@ -110,16 +115,19 @@ class TokenRegistry:
         assert members["token"] == members["access_token"] and members["expires_in"] >= 60, members
         assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", members["issued_at"]), members
         assert headers["Cache-Control"] == "no-store", headers
-        self.secrets += [members["token"], *([members["refresh_token"]] if "refresh_token" in members else [])]
+        self.secrets += [members["token"],
+                         *([members["refresh_token"]] if "refresh_token" in members else [])]
         return members
 
     def push_blob(self, user, repository, content=LAYER):
-        status = self.status("POST", f"/v2/{repository}/blobs/uploads/?digest={digest_of(content)}", content,
+        status = self.status("POST", f"/v2/{repository}/blobs/uploads/?digest={digest_of(content)}",
+                             content,
                              {"Content-Type": "application/octet-stream", **basic(user)})
         assert status == 201, (user, repository, status)
 
     def command(self, *words, rc=0):
-        result = subprocess.run([PROGRAM, "token", *words, "--config", self.server.config], env=self.server.env, text=True,
+        result = subprocess.run([PROGRAM, "token", *words, "--config", self.server.config],
+                                env=self.server.env, text=True,
                                 capture_output=True, cwd=self.server.dir, check=False)
         assert result.returncode == rc, (words, result)
         return result.stdout + result.stderr
@@ -132,14 +140,18 @@ class TokenRegistry:
         return self.fetch(user, offline_token="true", client_id=client)["refresh_token"]
 
     def sign(self, claims, header=None, key=None):
-        """A token with these claims, which are JSON text or an object, signed with the registry's own key."""
+        """A token with these claims, which are JSON text or an object, signed with the registry's
+        own key.
+        """
         text = claims if isinstance(claims, str) else json.dumps(claims)
-        signed = f"{encode(json.dumps(header or {'alg': 'EdDSA', 'typ': 'JWT'}).encode())}.{encode(text.encode())}"
+        header = json.dumps(header or {"alg": "EdDSA", "typ": "JWT"})
+        signed = f"{encode(header.encode())}.{encode(text.encode())}"
         directory = self.server.dir / "sign"
         directory.mkdir(exist_ok=True)
         (directory / "key").write_text(key or self.signing_key())
         (directory / "text").write_text(signed)
-        done = subprocess.run([need("openssl"), "pkeyutl", "-sign", "-rawin", "-inkey", directory / "key", "-in", directory / "text"],
+        done = subprocess.run([need("openssl"), "pkeyutl", "-sign", "-rawin", "-inkey",
+                               directory / "key", "-in", directory / "text"],
                               check=True, capture_output=True)
         return f"{signed}.{encode(done.stdout)}"
 
@@ -150,4 +162,5 @@ def code_of(body):
 
 def actions(token):
     """Returns the rights in a token's claims."""
-    return {(item["type"], item["name"]): set(item["actions"]) for item in claims_of(token)["access"]}
+    return {(item["type"], item["name"]): set(item["actions"])
+            for item in claims_of(token)["access"]}
