@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Compares a repository of 100,000 tags and 1,000,000 blobs with one of 300 tags: the same requests alternate.
+"""Compares a repository of 100,000 tags and 1,000,000 blobs with one of 300 tags: the same requests
+alternate.
 
-    tests/bench/big-repository.py [--tags N] [--blobs N] [--rounds N] [--directory DIRECTORY] build/registry/registryd
+    tests/bench/big-repository.py [--tags N] [--blobs N] [--rounds N] [--directory DIRECTORY]
+    build/registry/registryd
 
-The large one is written to the disk in registry:2's layout (about 12 GB in small directories, which takes a few minutes),
-and removed at the end. Blobs that are never requested share one file. The first list of tags after a change of the
-repository reads the whole directory; its time is printed separately.
+The large one is written to the disk in registry:2's layout (about 12 GB in small directories, which
+takes a few minutes), and removed at the end. Blobs that are never requested share one file. The
+first list of tags after a change of the repository reads the whole directory; its time is printed
+separately.
 """
 
 import argparse
@@ -51,13 +54,16 @@ class Maker:
     def add_image(self, tag, layer):
         manifest = json.dumps({
             "schemaVersion": 2, "mediaType": MANIFEST_TYPE,
-            "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **self.add_blob(b"{}")},
-            "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", **self.add_blob(layer)}]}).encode()
+            "config": {"mediaType": "application/vnd.oci.image.config.v1+json",
+                       **self.add_blob(b"{}")},
+            "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar",
+                        **self.add_blob(layer)}]}).encode()
         name = digest(manifest)
         write(self.blob_directory(name) / "data", manifest)
         write(self.repository / f"_manifests/revisions/sha256/{name[7:]}/link", name.encode())
         write(self.repository / f"_manifests/tags/{tag}/current/link", name.encode())
-        write(self.repository / f"_manifests/tags/{tag}/index/sha256/{name[7:]}/link", name.encode())
+        write(self.repository / f"_manifests/tags/{tag}/index/sha256/{name[7:]}/link",
+              name.encode())
         return name
 
     def fill(self, tags, blobs, image):
@@ -80,7 +86,9 @@ class Maker:
 
 
 def link_many(source, path, i):
-    """Links files; copies the source from time to time, because ext4 allows at most 65,000 links to a file."""
+    """Links files; copies the source from time to time, because ext4 allows at most 65,000 links to
+    a file.
+    """
     copy = f"{source}.{i // 20000}"
     if not os.path.exists(copy):
         shutil.copy(source, copy)
@@ -95,7 +103,8 @@ class Asker:
 
     def ask(self, method, path, body=None, headers=()):
         begin = time.perf_counter()
-        status, _ = self.server.request(self.connection, method, path, body, {"Accept": MANIFEST_TYPE, **dict(headers)})
+        status, _ = self.server.request(self.connection, method, path, body,
+                                        {"Accept": MANIFEST_TYPE, **dict(headers)})
         assert status in (200, 201, 202), (method, path, status)
         return (time.perf_counter() - begin) * 1000
 
@@ -104,7 +113,9 @@ def requests(image, layer):
     """Returns the name and the function of each request."""
     return [
         ("page of tags, the first", lambda asker: asker.ask("GET", "/v2/bench/tags/list?n=100")),
-        ("page of tags, in the middle", lambda asker: asker.ask("GET", f"/v2/bench/tags/list?n=100&last={MIDDLE[asker.server.name]}")),
+        ("page of tags, in the middle",
+         lambda asker: asker.ask(
+             "GET", f"/v2/bench/tags/list?n=100&last={MIDDLE[asker.server.name]}")),
         ("manifest by tag", lambda asker: asker.ask("GET", "/v2/bench/manifests/latest")),
         ("manifest by digest", lambda asker: asker.ask("GET", f"/v2/bench/manifests/{image}")),
         ("HEAD blob", lambda asker: asker.ask("HEAD", f"/v2/bench/blobs/{layer}")),
@@ -132,12 +143,14 @@ def measure(askers, image, layer, rounds):
 
 
 def main():
-    parser = command_line.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line.Parser(description=__doc__,
+                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("registryd", type=command_line.program)
     parser.add_argument("--tags", type=command_line.count, default=100_000)
     parser.add_argument("--blobs", type=command_line.count, default=1_000_000)
     parser.add_argument("--rounds", type=command_line.count, default=200)
-    parser.add_argument("--directory", type=command_line.directory, default="/tmp", help="of the repositories, while it runs")
+    parser.add_argument("--directory", type=command_line.directory, default="/tmp",
+                        help="of the repositories, while it runs")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     directory = pathlib.Path(tempfile.mkdtemp(prefix="registry-bench.", dir=arguments.directory))
@@ -157,7 +170,8 @@ def main():
         time.sleep(3)  # recent changes are not cached
         for asker in askers:
             asker.ask("GET", "/v2/")
-            print(f"# {asker.server.name}: the first page after a change {asker.ask('GET', '/v2/bench/tags/list?n=100'):.1f} ms")
+            print(f"# {asker.server.name}: the first page after a change "
+                  f"{asker.ask('GET', '/v2/bench/tags/list?n=100'):.1f} ms")
         measure(askers, image, digest(layer), arguments.rounds)
         for server in servers:
             print(f"# {server.name}: at most {server.memory_mib('VmHWM'):.1f} MiB resident")

@@ -1,4 +1,6 @@
-"""The command lines of the benchmarks. A wrong argument or a missing program is refused in one line, with exit status 2."""
+"""The command lines of the benchmarks. A wrong argument or a missing program is refused in one
+line, with exit status 2.
+"""
 
 import argparse
 import os
@@ -12,7 +14,8 @@ class Parser(argparse.ArgumentParser):
 
     def need(self, *names):
         """Refuses to run without these programs."""
-        missing = [name for name in names if not shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin")]
+        missing = [name for name in names
+                   if not shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin")]
         if missing:
             self.error(f"not installed: {', '.join(missing)}; run .ci/install-dependencies bench")
 

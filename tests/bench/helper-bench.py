@@ -26,10 +26,12 @@ URL = "https://example.com"
 MISSING = "https://missing.example.com"
 SECRET = b"dckr_pat_0123456789abcdefghijklmnop"
 ROW = "{:<26} {:<20} {:>9} {:>9} {:>12}"
-SMALL, LARGE, ALL = 1000, 10_000, 100  # entries to list; to list or to search one in; to get one by one
+# Entries to list; to list or to search one in; to get one by one
+SMALL, LARGE, ALL = 1000, 10_000, 100
 WITH_KEYBOXD = "get, cv25519, keyboxd"
 GET, MISSED, FOUND_AMONG = "get, cv25519", "get of a missing one", f"get among {LARGE:,}"
-LIST, LONG_LIST, GET_ALL, STORE = f"list of {SMALL:,}", f"list of {LARGE:,}", f"list and {ALL} get", "store that replaces"
+LIST, LONG_LIST = f"list of {SMALL:,}", f"list of {LARGE:,}"
+GET_ALL, STORE = f"list and {ALL} get", "store that replaces"
 
 
 @dataclasses.dataclass
@@ -42,7 +44,8 @@ class Job:
     rcs: tuple = (0,)               # expected exit statuses
     before: typing.Any = None       # not measured
     env: dict = dataclasses.field(default_factory=dict)
-    then: list = dataclasses.field(default_factory=list)  # further runs measured together with the first: (argv, stdin)
+    # Further runs measured together with the first: (argv, stdin)
+    then: list = dataclasses.field(default_factory=list)
     every: int = 1                  # measured in every Nth round
     times_ms: list = dataclasses.field(default_factory=list)
 
@@ -88,7 +91,9 @@ class Bench:
         self.add(operation, "gpg -qd", [self.gpg, "--batch", "-qd", path])
 
     def add_get_with_keyboxd(self, operation):
-        """Adds a get for a user whose public keys are in keyboxd (GnuPG 2.4 or later), if gpg has keyboxd."""
+        """Adds a get for a user whose public keys are in keyboxd (GnuPG 2.4 or later), if gpg has
+        keyboxd.
+        """
         version = self.user.run([self.gpg, "--version"], check=True).out.decode().split()[2]
         if tuple(int(one) for one in version.split(".")[:2]) < (2, 4):
             return
@@ -98,9 +103,11 @@ class Bench:
         (home / "gpg.conf").write_text("no-auto-key-locate\ndisable-dirmngr\n")
         (home / "common.conf").write_text("use-keyboxd\n")
         env = {"GNUPGHOME": str(home)}
-        self.user.run([self.gpg, "--batch", "--passphrase", "", "--quick-gen-key", "k@k", "future-default", "default",
+        self.user.run([self.gpg, "--batch", "--passphrase", "", "--quick-gen-key", "k@k",
+                       "future-default", "default",
                        "never"], check=True, env=env)
-        encrypted = self.user.run([self.gpg, "--batch", "-q", "--compress-algo=none", "-r", "k@k", "-e"], SECRET, check=True,
+        encrypted = self.user.run([self.gpg, "--batch", "-q", "--compress-algo=none", "-r", "k@k",
+                                   "-e"], SECRET, check=True,
                                   env=env).out
         path = self.lay(f"{URL}/keyboxd", "me", encrypted)
         self.add_helpers(operation, "get", f"{URL}/keyboxd".encode(), env=env)
@@ -112,7 +119,8 @@ class Bench:
         output = self.user.dir / "encrypted"
         self.add_helpers(operation, "store", document)
         self.add(operation, "pass insert -m -f", [self.pass_, "insert", "-m", "-f", name], SECRET)
-        self.add(operation, "gpg -e", [self.gpg, "--batch", "--yes", "-qer", self.key, "-o", output], SECRET)
+        self.add(operation, "gpg -e",
+                 [self.gpg, "--batch", "--yes", "-qer", self.key, "-o", output], SECRET)
 
     def make_store_of(self, count):
         """Makes a store with this many entries; returns its environment."""
@@ -135,18 +143,21 @@ class Bench:
         env = self.make_store_of(ALL)
         for name, path in self.programs.items():
             gets = [([path, "get"], b"https://%d.example.com" % number) for number in range(ALL)]
-            self.add(GET_ALL, name, [path, "list"], env=env, then=gets, every=1 if name == OURS else 8)
+            self.add(GET_ALL, name, [path, "list"], env=env, then=gets,
+                     every=1 if name == OURS else 8)
 
     def add_erase(self, operation):
         path = self.user.entry("https://erase.example.com", "me")
         more = {"before": lambda: self.lay("https://erase.example.com", "me", self.encrypted)}
         self.add_helpers(operation, "erase", b"https://erase.example.com", **more)
-        self.add(operation, "pass rm -rf", [self.pass_, "rm", "-rf", self.name_of(path.parent)], **more)
+        self.add(operation, "pass rm -rf", [self.pass_, "rm", "-rf", self.name_of(path.parent)],
+                 **more)
 
     def add_all(self):
         self.add("any program", "true", [shutil.which("true")])
         self.add_get(GET, URL, self.encrypted)
-        self.add_get("get, rsa4096", f"{URL}/rsa", self.user.encrypt(SECRET, self.user.make_key("R <r@r>", "rsa4096")))
+        self.add_get("get, rsa4096", f"{URL}/rsa",
+                     self.user.encrypt(SECRET, self.user.make_key("R <r@r>", "rsa4096")))
         self.add_get_with_keyboxd(WITH_KEYBOXD)
         # Older Go helpers print an empty credential and succeed.
         self.add_helpers(MISSED, "get", MISSING.encode(), rcs=(0, 1))
@@ -175,7 +186,8 @@ def spawn(user, job, argv, stdin):
     status = os.waitpid(pid, 0)[1]
     span = time.perf_counter() - begin
     if os.waitstatus_to_exitcode(status) not in job.rcs:
-        sys.exit(f"{job.operation}: {argv} ended with {os.waitstatus_to_exitcode(status)}, not with {job.rcs}")
+        sys.exit(f"{job.operation}: {argv} ended with {os.waitstatus_to_exitcode(status)}, not "
+                 f"with {job.rcs}")
     return span * 1000
 
 
@@ -187,7 +199,9 @@ def run_once(user, job):
 
 
 def measure(user, jobs, rounds):
-    """Measures all jobs. Each runs once before its measurement, so that caches from the previous job do not matter."""
+    """Measures all jobs. Each runs once before its measurement, so that caches from the previous
+    job do not matter.
+    """
     for number in range(rounds):
         for job in jobs:
             if number % job.every == 0:
@@ -203,18 +217,22 @@ def print_table(jobs):
         ours = median if job.program == OURS else ours
         ratio = f"{median / ours:.1f}" if ours and job.program != OURS else ""
         shown = job.operation if job.operation != last else ""
-        print(ROW.format(shown, job.program, f"{median:.2f}", f"{min(job.times_ms):.2f}", ratio).rstrip())
+        print(ROW.format(shown, job.program, f"{median:.2f}", f"{min(job.times_ms):.2f}",
+                         ratio).rstrip())
         last = job.operation
 
 
 def print_bars(jobs):
     """Prints the limits and whether this run meets them; a larger figure misses the bar."""
     median = {(job.operation, job.program): statistics.median(job.times_ms) for job in jobs}
-    true, ours = median["any program", "true"], {job.operation: median[job.operation, OURS] for job in jobs
+    true, ours = median["any program", "true"], {job.operation: median[job.operation, OURS]
+                                                 for job in jobs
                                                  if job.program == OURS}
-    go = {job.operation: median[job.operation, "Go helper"] for job in jobs if job.program == "Go helper"}
+    go = {job.operation: median[job.operation, "Go helper"] for job in jobs
+          if job.program == "Go helper"}
     bars = [("get / gpg -qd", ours[GET] / median[GET, "gpg -qd"], 0.5),
-            ("get with keyboxd / gpg -qd", ours[WITH_KEYBOXD] / median[WITH_KEYBOXD, "gpg -qd"] if WITH_KEYBOXD in ours
+            ("get with keyboxd / gpg -qd",
+             ours[WITH_KEYBOXD] / median[WITH_KEYBOXD, "gpg -qd"] if WITH_KEYBOXD in ours
              else None, 0.6),
             ("get / Go helper", ours[GET] / go[GET] if go else None, 1 / 12),
             ("missing get / true", ours[MISSED] / true, 2),
@@ -226,12 +244,14 @@ def print_bars(jobs):
     print(f"\n{'bar':<42} {'at most':>8} {'this run':>9}")
     for name, figure, bound in bars:
         if figure is not None:
-            print(f"{name:<42} {bound:>8.3f} {figure:>9.3f}  {'' if figure <= bound else 'MISSED'}".rstrip())
+            print(f"{name:<42} {bound:>8.3f} {figure:>9.3f}  "
+                  f"{'' if figure <= bound else 'MISSED'}".rstrip())
 
 
 def main():
     parser = command_line.Parser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=command_line.count, default=40, help="number of measurements of each job (default: 40)")
+    parser.add_argument("--rounds", type=command_line.count, default=40,
+                        help="number of measurements of each job (default: 40)")
     parser.add_argument("--helper", default=helper_path(), help="the helper to measure")
     options = parser.parse_args()
     helper = parser.check_program(options.helper)
@@ -240,7 +260,8 @@ def main():
         bench.add_all()
         measure(user, bench.jobs, options.rounds)
         version = user.run([bench.gpg, "--version"]).out.decode().split("\n")[0]
-        print(f"{options.rounds} rounds on a machine with {os.cpu_count()} cores, {version}, agent running\n")
+        print(f"{options.rounds} rounds on a machine with {os.cpu_count()} cores, {version}, "
+              "agent running\n")
         print_table(bench.jobs)
         print_bars(bench.jobs)
         for home in bench.other_homes:

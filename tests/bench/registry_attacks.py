@@ -1,5 +1,5 @@
-"""The loads of tests/bench/misbehaving-user.py, honest ones and attacks. Each function is repeated on one connection until it is
-told to stop."""
+"""The loads of tests/bench/misbehaving-user.py, honest ones and attacks. Each function is repeated
+on one connection until it is told to stop."""
 
 import base64
 import hashlib
@@ -17,9 +17,12 @@ EMPTY, LAYER, MIB = b"{}", os.urandom(64 << 10), 1 << 20
 LARGE = os.urandom(MIB) * 64
 USERS = {"me": "secret", "mallory": "m", "honest": "h", "stranger": "s"}
 
-# Ten thousand lines name the user stranger, and none of them allows anything in the repositories of the tests.
-ACCESS = "".join(["allow me all **\nallow honest all **\nallow mallory all **\nquota 1MB full/**\nquota 1000GB counted/**\n",
-                  "retain pushed=365d,pulled=365d **\n", *(f"allow stranger pull team-{i}/**\n" for i in range(10_000))])
+# Ten thousand lines name the user stranger, and none of them allows anything in the repositories of
+# the tests.
+ACCESS = "".join(["allow me all **\nallow honest all **\nallow mallory all **\nquota 1MB "
+                  "full/**\nquota 1000GB counted/**\n",
+                  "retain pushed=365d,pulled=365d **\n",
+                  *(f"allow stranger pull team-{i}/**\n" for i in range(10_000))])
 
 
 def digest(data):
@@ -89,13 +92,16 @@ class Connection:
 
 
 def push_blob(connection, name, data):
-    assert connection.ask("POST", f"/v2/{name}/blobs/uploads/?digest={digest(data)}", body=data)[0] == 201
+    assert (connection.ask("POST", f"/v2/{name}/blobs/uploads/?digest={digest(data)}", body=data)[0]
+            == 201)
 
 
 def image(number, subject=None, values=0, layers=1):
     """values: how many small values are in a member that nobody reads."""
-    members = {"schemaVersion": 2, "mediaType": IMAGE, "config": {"mediaType": CONFIG, "digest": digest(EMPTY), "size": 2},
-               "layers": [{"mediaType": "a/b", "digest": digest(LAYER), "size": len(LAYER)}] * layers, "number": number}
+    members = {"schemaVersion": 2, "mediaType": IMAGE,
+               "config": {"mediaType": CONFIG, "digest": digest(EMPTY), "size": 2},
+               "layers": [{"mediaType": "a/b", "digest": digest(LAYER),
+                           "size": len(LAYER)}] * layers, "number": number}
     if subject:
         members["subject"] = {"mediaType": IMAGE, "digest": subject, "size": 1}
     text = json.dumps(members, separators=(",", ":"))
@@ -103,10 +109,11 @@ def image(number, subject=None, values=0, layers=1):
 
 
 def put(connection, name, reference, data):
-    return connection.ask("PUT", f"/v2/{name}/manifests/{reference}", f"Content-Type: {IMAGE}", body=data)[0]
+    return connection.ask("PUT", f"/v2/{name}/manifests/{reference}", f"Content-Type: {IMAGE}",
+                          body=data)[0]
 
 
-# --- loads: what one connection does, again and again -------------------------------------------------------
+# --- loads: what one connection does, again and again ---------------------------------------------
 
 
 def repeat(connection, stop, once):
@@ -156,10 +163,11 @@ def honest_bodies(port, stop, number):
 
 def honest_pulls(port, stop, number):
     """Pulls a layer of 64 MiB."""
-    repeat(Connection(port, "honest", source="127.0.0.9"), stop, lambda c: c.ask("GET", f"/v2/honest/blobs/{digest(LARGE)}"))
+    repeat(Connection(port, "honest", source="127.0.0.9"), stop,
+           lambda c: c.ask("GET", f"/v2/honest/blobs/{digest(LARGE)}"))
 
 
-# --- attacks --------------------------------------------------------------------------------------------
+# --- attacks --------------------------------------------------------------------------------------
 
 
 def mallory(port):
@@ -182,12 +190,14 @@ def held_session(port, stop, number):
 def colliding_manifests(port, stop, number):
     """HEADs of large manifests, more than the cache of parsed types can hold."""
     counter = itertools.count(number)
-    repeat(mallory(port), stop, lambda c: c.ask("HEAD", f"/v2/mallory/manifests/large{next(counter) % 8}"))
+    repeat(mallory(port), stop,
+           lambda c: c.ask("HEAD", f"/v2/mallory/manifests/large{next(counter) % 8}"))
 
 
 def scans(port, stop, number):
     """Referrers by a type that none of them has."""
-    repeat(mallory(port), stop, lambda c: c.ask("GET", f"/v2/mallory/referrers/{digest(b'subject')}?artifactType=none"))
+    repeat(mallory(port), stop,
+           lambda c: c.ask("GET", f"/v2/mallory/referrers/{digest(b'subject')}?artifactType=none"))
 
 
 def slow_manifests(port, stop, number):
@@ -208,7 +218,8 @@ def endless_bodies(port, stop, number):
     while not stop.is_set():
         connection = mallory(port).open()
         try:
-            head = connection.head("PUT", "/v2/mallory/manifests/t", f"Content-Type: {IMAGE}", size=4 * MIB - 1)
+            head = connection.head("PUT", "/v2/mallory/manifests/t", f"Content-Type: {IMAGE}",
+                                   size=4 * MIB - 1)
             connection.socket.sendall(head + b" " * (MIB // 4))
         except OSError:
             pass
@@ -248,7 +259,8 @@ def small_chunks(port, stop, number):
 
     def once(connection):
         location = connection.ask("POST", "/v2/mallory/blobs/uploads/")[1]
-        connection.socket.sendall(connection.head("PATCH", location, "Transfer-Encoding: chunked") + chunks)
+        connection.socket.sendall(connection.head("PATCH", location, "Transfer-Encoding: chunked")
+                                  + chunks)
         connection.read("PATCH")
         connection.ask("DELETE", location)
     repeat(mallory(port), stop, once)
@@ -312,13 +324,15 @@ def pipeline(connection, stop, head):
 
 def pipelined_manifests(port, stop, number):
     """Thousands of requests for a manifest on each connection, without a wait for an answer."""
-    repeat(mallory(port), stop, lambda c: pipeline(c, stop, c.head("GET", "/v2/honest/manifests/t")))
+    repeat(mallory(port), stop,
+           lambda c: pipeline(c, stop, c.head("GET", "/v2/honest/manifests/t")))
 
 
 def not_modified(port, stop, number):
     """Thousands of requests that are answered 304 on each connection."""
     headers = (f'If-None-Match: "{digest(image(0))}"', f"Accept: {IMAGE}")
-    repeat(mallory(port), stop, lambda c: pipeline(c, stop, c.head("GET", "/v2/honest/manifests/t", *headers)))
+    repeat(mallory(port), stop,
+           lambda c: pipeline(c, stop, c.head("GET", "/v2/honest/manifests/t", *headers)))
 
 
 def missing_names(port, stop, number):
@@ -333,7 +347,9 @@ def missing_names(port, stop, number):
 
 
 def slow_readers(port, stop, number):
-    """Requests for a layer of 64 MiB of which a few bytes are read at a time, on 8 connections each."""
+    """Requests for a layer of 64 MiB of which a few bytes are read at a time, on 8 connections
+    each.
+    """
     open_ones = []
     while not stop.is_set():
         connection = mallory(port)
@@ -403,7 +419,8 @@ def mounts(port, stop, number):
     """Mounts a blob into new repositories."""
     counter = itertools.count()
     repeat(mallory(port), stop, lambda c: c.ask(
-        "POST", f"/v2/mallory/m{number}-{next(counter)}/blobs/uploads/?mount={digest(LAYER)}&from=honest"))
+        "POST",
+        f"/v2/mallory/m{number}-{next(counter)}/blobs/uploads/?mount={digest(LAYER)}&from=honest"))
 
 
 def empty_parts(port, stop, number):
@@ -429,7 +446,9 @@ def forged_tokens(port, stop, number):
     header = base64.urlsafe_b64encode(b'{"alg":"ES256","typ":"JWT","kid":"a"}').decode().rstrip("=")
 
     def once(connection):
-        token = ".".join([header, *(base64.urlsafe_b64encode(os.urandom(64)).decode().rstrip("=") for _ in range(2))])
+        token = ".".join([header,
+                          *(base64.urlsafe_b64encode(os.urandom(64)).decode().rstrip("=")
+                            for _ in range(2))])
         connection.fixed = f"Host: localhost\r\nAuthorization: Bearer {token}\r\n"
         connection.ask("GET", "/v2/mallory/manifests/t")
     repeat(mallory(port), stop, once)
@@ -440,7 +459,8 @@ def robot_guesses(port, stop, number):
     for n in itertools.count():
         if stop.is_set():
             return
-        connection = Connection(port, f"robot+r{number}-{n}", "registryd_robot_" + "x" * 43, source="127.0.0.3")
+        connection = Connection(port, f"robot+r{number}-{n}", "registryd_robot_" + "x" * 43,
+                                source="127.0.0.3")
         try:
             connection.ask("GET", "/v2/")
         except OSError:
@@ -450,12 +470,16 @@ def robot_guesses(port, stop, number):
 
 def preflights(port, stop, number):
     """OPTIONS without a pause, as browsers send it before a request."""
-    repeat(mallory(port), stop, lambda c: c.ask("OPTIONS", "/v2/mallory/manifests/t", "Origin: http://localhost"))
+    repeat(mallory(port), stop,
+           lambda c: c.ask("OPTIONS", "/v2/mallory/manifests/t", "Origin: http://localhost"))
 
 
 def empty_catalogs(port, stop, number):
-    """The catalog of a user who may pull nothing: all repositories are compared with ten thousand rules."""
-    repeat(Connection(port, "stranger", source="127.0.0.3"), stop, lambda c: c.ask("GET", "/v2/_catalog"))
+    """The catalog of a user who may pull nothing: all repositories are compared with ten thousand
+    rules.
+    """
+    repeat(Connection(port, "stranger", source="127.0.0.3"), stop,
+           lambda c: c.ask("GET", "/v2/_catalog"))
 
 
 def denials(port, stop, number):
@@ -478,17 +502,19 @@ def quota_claims(port, stop, number):
     """Pushes small blobs that one quota counts."""
     def once(connection):
         data = os.urandom(100)
-        connection.ask("POST", f"/v2/counted/{number}/blobs/uploads/?digest={digest(data)}", body=data)
+        connection.ask("POST", f"/v2/counted/{number}/blobs/uploads/?digest={digest(data)}",
+                       body=data)
     repeat(mallory(port), stop, once)
 
 
 def many_pulls(port, stop, number):
     """HEADs of many tags, each of which is recorded as pulled."""
     counter = itertools.count()
-    repeat(mallory(port), stop, lambda c: c.ask("HEAD", f"/v2/mallory/manifests/tag{next(counter) % 200}"))
+    repeat(mallory(port), stop,
+           lambda c: c.ask("HEAD", f"/v2/mallory/manifests/tag{next(counter) % 200}"))
 
 
-# --- attacks on a server with TLS -------------------------------------------------------------------------
+# --- attacks on a server with TLS -----------------------------------------------------------------
 
 
 def tls_handshakes(port, stop, number):
@@ -545,18 +571,27 @@ def tls_pulls(port, stop, number):
     pulls(port, stop, number)
 
 
-# An attack, and the honest load of the same shape: as many connections, bodies of that size, as many bytes to send.
+# An attack, and the honest load of the same shape: as many connections, bodies of that size, as
+# many bytes to send.
 ATTACKS = {
-    held_session: honest, colliding_manifests: honest, scans: honest, slow_manifests: honest, many_layers: honest,
-    endless_bodies: honest_bodies, guesses: honest_connections, lists: honest, ranges: honest, small_chunks: honest,
-    sessions: honest, deletions: honest, pipelines: honest, connections: honest_connections, many_bytes_of_head: honest,
-    pipelined_manifests: honest, not_modified: honest, missing_names: honest, slow_readers: honest_pulls,
-    pulls: honest_pulls, cut_pulls: honest_connections, cancelled_uploads: honest, wrong_digests: honest,
-    tag_pages: honest, mounts: honest, empty_parts: honest, access_tokens: honest, identity_tokens: honest,
-    forged_tokens: honest, robot_guesses: honest_connections, preflights: honest, empty_catalogs: honest,
+    held_session: honest, colliding_manifests: honest, scans: honest, slow_manifests: honest,
+    many_layers: honest,
+    endless_bodies: honest_bodies, guesses: honest_connections, lists: honest, ranges: honest,
+    small_chunks: honest,
+    sessions: honest, deletions: honest, pipelines: honest, connections: honest_connections,
+    many_bytes_of_head: honest,
+    pipelined_manifests: honest, not_modified: honest, missing_names: honest,
+    slow_readers: honest_pulls,
+    pulls: honest_pulls, cut_pulls: honest_connections, cancelled_uploads: honest,
+    wrong_digests: honest,
+    tag_pages: honest, mounts: honest, empty_parts: honest, access_tokens: honest,
+    identity_tokens: honest,
+    forged_tokens: honest, robot_guesses: honest_connections, preflights: honest,
+    empty_catalogs: honest,
     denials: honest, over_quota: honest_bodies, quota_claims: honest, many_pulls: honest,
 }
 TLS_ATTACKS = {
-    tls_handshakes: honest_connections, tls_greetings: honest_connections, tls_small_records: honest,
+    tls_handshakes: honest_connections, tls_greetings: honest_connections,
+    tls_small_records: honest,
     tls_half_heads: honest_connections, tls_pulls: honest_pulls,
 }

@@ -83,7 +83,7 @@ def start_bucket_registry(world, name, program, gateway):
                 "REGIONENDPOINT": gateway.endpoint, "BUCKET": BUCKET}
     settings = {f"REGISTRY_STORAGE_S3_{word}": value for word, value in settings.items()}
     settings |= {"REGISTRY_HTTP_ADDR": f"127.0.0.1:{server.port}", "REGISTRY_HTTP_HOST": server.url,
-                 "REGISTRY_STORAGE_REDIRECT_DISABLE": "true"}
+                 "REGISTRY_STORAGE_REDIRECT_DISABLE": "true", "REGISTRY_CATALOG_MAXENTRIES": "100000"}
     server.command = ([program, "serve", "config.yml"], settings)
     return server.start(*server.command)
 

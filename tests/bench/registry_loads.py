@@ -12,7 +12,8 @@ import time
 
 from registry_servers import MANIFEST_TYPE, MIB
 
-UNITS = {"us": 1e-3, "ms": 1.0, "s": 1000.0, "m": 60000.0, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+UNITS = {"us": 1e-3, "ms": 1.0, "s": 1000.0, "m": 60000.0, "B": 1, "KB": 1 << 10, "MB": 1 << 20,
+         "GB": 1 << 30}
 
 
 def number(text):
@@ -23,8 +24,11 @@ def number(text):
 
 def wrk(server, path, connections, seconds, headers=()):
     """Many requests over connections that stay open, unless a header ends them."""
-    words = [f"{name}: {value}" for name, value in {**server.world.auth, "Accept": MANIFEST_TYPE, **dict(headers)}.items()]
-    out = subprocess.run(["wrk", f"-t{min(2, connections)}", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout",
+    words = [f"{name}: {value}"
+             for name, value in {**server.world.auth, "Accept": MANIFEST_TYPE,
+                                 **dict(headers)}.items()]
+    out = subprocess.run(["wrk", f"-t{min(2, connections)}", f"-c{connections}", f"-d{seconds}s",
+                          "--latency", "--timeout",
                           "30s", *[word for value in words for word in ("-H", value)],
                           server.url + path], capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in out:
@@ -49,18 +53,23 @@ def ab_head(server, path, seconds):
 
 
 def new_connections(server, path, seconds):
-    """A TLS handshake for each request, as with docker. wrk resumes the session if the server sends tickets."""
+    """A TLS handshake for each request, as with docker. wrk resumes the session if the server sends
+    tickets.
+    """
     return wrk(server, path, 32, seconds, headers={"Connection": "close"})
 
 
 def curl(server, *words):
     config = "".join(f'header = "{name}: {value}"\n' for name, value in server.world.auth.items())
-    return subprocess.run(["curl", "-sS", "--fail", "-K", "-", "--cacert", str(server.world.dir / "cert.pem"), *words],
+    return subprocess.run(["curl", "-sS", "--fail", "-K", "-", "--cacert",
+                           str(server.world.dir / "cert.pem"), *words],
                           input=config, capture_output=True, text=True, check=True).stdout
 
 
 class Source:
-    """A file with bytes that were never sent before, and its digest. It is in memory, so that reading it costs little."""
+    """A file with bytes that were never sent before, and its digest. It is in memory, so that
+    reading it costs little.
+    """
 
     def __init__(self, mib):
         self.mib = mib
@@ -86,11 +95,13 @@ def start_upload(server):
 
 def end_upload(server, place, name, *body):
     place += ("&" if "?" in place else "?") + "digest=" + name
-    curl(server, *(body or ("-X", "PUT", "-H", "Content-Length: 0")), "-H", "Content-Type: application/octet-stream", place)
+    curl(server, *(body or ("-X", "PUT", "-H", "Content-Length: 0")), "-H",
+         "Content-Type: application/octet-stream", place)
 
 
 def patch(server, place, *words):
-    return curl(server, "-X", "PATCH", "-H", "Content-Type: application/octet-stream", "-H", "Expect:", "-o", "/dev/null",
+    return curl(server, "-X", "PATCH", "-H", "Content-Type: application/octet-stream", "-H",
+                "Expect:", "-o", "/dev/null",
                 "-w", "%header{location}", *words, place)
 
 
@@ -99,7 +110,8 @@ def upload_whole(server, source):
 
 
 def upload_stream(server, source):
-    place = patch(server, start_upload(server), "-T", source.path, "-H", "Transfer-Encoding: chunked")
+    place = patch(server, start_upload(server), "-T", source.path, "-H",
+                  "Transfer-Encoding: chunked")
     end_upload(server, place, source.digest)
 
 
@@ -110,15 +122,16 @@ def upload_chunks(server, source):
             chunk = source.path + ".chunk"
             with open(chunk, "wb") as out:
                 out.write(whole.read(size))
-            place = patch(server, place, "-H", f"Content-Range: {first}-{first + size - 1}", "-T", chunk)
+            place = patch(server, place, "-H", f"Content-Range: {first}-{first + size - 1}", "-T",
+                          chunk)
             os.unlink(chunk)
     end_upload(server, place, source.digest)
 
 
 def make_ready(mib):
-    """
-    Writes what other servers left for the kernel to write, and uses memory that was not used for a while: a virtual machine
-    has to ask its host for it, at the expense of the first server of a round.
+    """ Writes what other servers left for the kernel to write, and uses memory that was not used
+    for a while: a virtual machine has to ask its host for it, at the expense of the first server of
+    a round.
     """
     os.sync()
     with tempfile.TemporaryFile(dir="/dev/shm") as scratch:
@@ -164,7 +177,9 @@ def upload_small(server, count=200, at_once=8):
 
 
 def memory_under_load(server, seconds):
-    """Returns the peak resident MiB during requests for manifests on 1,000 connections and 8 uploads."""
+    """Returns the peak resident MiB during requests for manifests on 1,000 connections and 8
+    uploads.
+    """
     server.forget_peak()
     asker = threading.Thread(target=wrk, args=(server, "/v2/bench/manifests/latest", 1000, seconds))
     asker.start()

@@ -1,5 +1,5 @@
-"""The servers of the registry's benchmark: registryd, docker-registry and nginx, each in a directory of its own, with the
-same certificate, the same user and the same blobs."""
+"""The servers of the registry's benchmark: registryd, docker-registry and nginx, each in a
+directory of its own, with the same certificate, the same user and the same blobs."""
 
 import base64
 import hashlib
@@ -38,18 +38,23 @@ class World:
 
     def __init__(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="registry-bench.", dir="/tmp"))
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                        "-keyout", "key.pem", "-out", "cert.pem", "-days", "2", "-subj", "/CN=localhost",
-                        "-addext", "subjectAltName=DNS:localhost"], cwd=self.dir, check=True, capture_output=True)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes",
+                        "-keyout", "key.pem", "-out", "cert.pem", "-days", "2", "-subj",
+                        "/CN=localhost",
+                        "-addext", "subjectAltName=DNS:localhost"], cwd=self.dir, check=True,
+                       capture_output=True)
         self.trust = ssl.create_default_context(cafile=self.dir / "cert.pem")
         for cost in (5, 10):
-            line = subprocess.run(["htpasswd", "-iBn", "-C", str(cost), USER], input=PASSWORD.encode(), check=True,
+            line = subprocess.run(["htpasswd", "-iBn", "-C", str(cost), USER],
+                                  input=PASSWORD.encode(), check=True,
                                   capture_output=True).stdout
             self.users(cost).write_bytes(line)
             self.users(cost).chmod(0o600)
         token = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         self.auth = {"Authorization": f"Basic {token}"}
-        self.blobs = {"1 KiB": os.urandom(1 << 10), "1 MiB": os.urandom(MIB), "256 MiB": os.urandom(MIB) * 256}
+        self.blobs = {"1 KiB": os.urandom(1 << 10), "1 MiB": os.urandom(MIB),
+                      "256 MiB": os.urandom(MIB) * 256}
 
     def users(self, cost):
         return self.dir / f"htpasswd-{cost}"
@@ -71,8 +76,10 @@ class Server:
 
     def start(self, argv, env):
         with open(self.dir / "log", "wb") as log:
-            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir,
-                                            env={"PATH": os.environ["PATH"], **env}, start_new_session=True)
+            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            cwd=self.dir,
+                                            env={"PATH": os.environ["PATH"], **env},
+                                            start_new_session=True)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
@@ -104,7 +111,9 @@ class Server:
         return total
 
     def wait_until_idle(self):
-        """Waits, because a server still checks passwords of disconnected clients, which would slow down the next server."""
+        """Waits, because a server still checks passwords of disconnected clients, which would slow
+        down the next server.
+        """
         before, deadline = -1.0, time.monotonic() + 20
         while (now := self.cpu_s()) > before and time.monotonic() < deadline:
             before = now
@@ -127,7 +136,8 @@ class Server:
         return http.client.HTTPSConnection("localhost", self.port, context=self.world.trust)
 
     def request(self, connection, method, path, body=None, headers=()):
-        connection.request(method, path.replace(self.url, ""), body, {**self.world.auth, **dict(headers)})
+        connection.request(method, path.replace(self.url, ""), body,
+                           {**self.world.auth, **dict(headers)})
         answer = connection.getresponse()
         answer.read()
         return answer.status, answer.headers
@@ -137,21 +147,28 @@ class Server:
         assert status == 202, status
         place = headers["Location"]
         place += ("&" if "?" in place else "?") + "digest=" + digest(content)
-        status, _ = self.request(connection, "PUT", place, content, {"Content-Type": "application/octet-stream"})
+        status, _ = self.request(connection, "PUT", place, content,
+                                 {"Content-Type": "application/octet-stream"})
         assert status == 201, status
         return {"digest": digest(content), "size": len(content)}
 
     def drop_blob(self, name):
-        """Removes a blob from the disk and the page cache, because new memory is slower in a virtual machine."""
+        """Removes a blob from the disk and the page cache, because new memory is slower in a
+        virtual machine.
+        """
         hexadecimal = name.removeprefix("sha256:")
-        os.unlink(self.dir / "data/docker/registry/v2/blobs/sha256" / hexadecimal[:2] / hexadecimal / "data")
+        blobs = self.dir / "data/docker/registry/v2/blobs/sha256"
+        os.unlink(blobs / hexadecimal[:2] / hexadecimal / "data")
 
     def push_image(self):
         connection = self.connect()
-        layers = [{"mediaType": "application/vnd.oci.image.layer.v1.tar", **self.push_blob(connection, "bench", blob)}
+        layers = [{"mediaType": "application/vnd.oci.image.layer.v1.tar",
+                   **self.push_blob(connection, "bench", blob)}
                   for blob in self.world.blobs.values()]
-        config = {"mediaType": "application/vnd.oci.image.config.v1+json", **self.push_blob(connection, "bench", b"{}")}
-        manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": config, "layers": layers})
+        config = {"mediaType": "application/vnd.oci.image.config.v1+json",
+                  **self.push_blob(connection, "bench", b"{}")}
+        manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": config,
+                               "layers": layers})
         status, _ = self.request(connection, "PUT", "/v2/bench/manifests/latest", manifest.encode(),
                                  {"Content-Type": MANIFEST_TYPE})
         assert status == 201, status
@@ -159,7 +176,9 @@ class Server:
 
 
 def start_registry(world, name, program, cost, is_tls=True, storage=None, access=None):
-    """registryd or docker-registry: they take the same configuration. storage: an existing directory; access: a file."""
+    """registryd or docker-registry: they take the same configuration. storage: an existing
+    directory; access: a file.
+    """
     server = Server(world, name, is_tls)
     (server.dir / "config.yml").write_text("version: 0.1\nstorage:\n  filesystem: {}\nhttp: {}\n")
     settings = {
@@ -180,7 +199,9 @@ def start_registry(world, name, program, cost, is_tls=True, storage=None, access
 
 
 def start_nginx(world, name, is_tls):
-    """Without session tickets: wrk resumes sessions of servers that offer them, docker does not, and registryd has none."""
+    """Without session tickets: wrk resumes sessions of servers that offer them, docker does not,
+    and registryd has none.
+    """
     server = Server(world, name, is_tls)
     (server.dir / "v2/bench/blobs").mkdir(parents=True)
     for content in world.blobs.values():
@@ -196,5 +217,6 @@ def start_nginx(world, name, is_tls):
           client_body_temp_path {server.dir}/a; proxy_temp_path {server.dir}/b; fastcgi_temp_path {server.dir}/c;
           uwsgi_temp_path {server.dir}/d; scgi_temp_path {server.dir}/e;
           server {{ listen 127.0.0.1:{server.port} {'ssl' if is_tls else ''} backlog=4096; root {server.dir}; {tls} }} }}""")
-    server.command = ([shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(server.dir / "conf"), "-p", str(server.dir)], {})
+    server.command = ([shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(server.dir / "conf"),
+                       "-p", str(server.dir)], {})
     return server.start(*server.command)

@@ -1,4 +1,6 @@
-"""The steps of the registry's benchmarks: the same load on several servers in turn, their rates, and the ratio of ours to each."""
+"""The steps of the registry's benchmarks: the same load on several servers in turn, their rates,
+and the ratio of ours to each.
+"""
 
 import statistics
 import subprocess
@@ -14,10 +16,12 @@ def verdict(ratio, bar):
 
 
 class Step:
-    """name, unit, the load, the servers (the first is ours), and the bars: {peer: minimum ratio}."""
+    """name, unit, the load, the servers (the first is ours), and the bars: {peer: minimum ratio}.
+    """
 
     def __init__(self, name, unit, load, servers, bars=None):
-        self.name, self.unit, self.load, self.servers, self.bars = name, unit, load, servers, bars or {}
+        self.name, self.unit, self.load = name, unit, load
+        self.servers, self.bars = servers, bars or {}
         self.rates = {server: [] for server in servers}
         self.cpu_us = {server: [] for server in servers}
         self.p99_ms = {server: [] for server in servers}
@@ -33,7 +37,8 @@ class Step:
                 seen = {"count": 0, "per_s": 0.0}
             spent = server.cpu_s() - before
             server.wait_until_idle()
-            self.rates[name].append(seen["mib_per_s"] if self.unit == "MiB/s" and "mib_per_s" in seen else seen["per_s"])
+            self.rates[name].append(seen["mib_per_s"] if self.unit == "MiB/s"
+                                    and "mib_per_s" in seen else seen["per_s"])
             self.cpu_us[name].append(spent / seen["count"] * 1e6 if seen["count"] else 0)
             self.p99_ms[name].append(seen.get("p99_ms", 0))
 
@@ -47,5 +52,6 @@ class Step:
             rate, cpu = statistics.median(self.rates[name]), statistics.median(self.cpu_us[name])
             p99 = statistics.median(self.p99_ms[name])
             ratio = None if name == self.servers[0] else self.ratio(name)
-            print(ROW.format(self.name, name, f"{rate:.1f}" if rate >= 10 else f"{rate:.3g}", self.unit, f"{cpu:.1f}", f"{p99:.1f}" if p99 else "",
+            print(ROW.format(self.name, name, f"{rate:.1f}" if rate >= 10 else f"{rate:.3g}",
+                             self.unit, f"{cpu:.1f}", f"{p99:.1f}" if p99 else "",
                              f"{ratio:.2f}" if ratio else "", verdict(ratio, self.bars.get(name))))

@@ -3,8 +3,9 @@
 
     tests/bench/rules-change-bench.py [--rounds 5]
 
-Two connections send requests at the same time: one for a page that needs no rules, which event threads serve, and one for a
-tag list, which waits until changed rules have been read. Rounds without and with changes alternate.
+Two connections send requests at the same time: one for a page that needs no rules, which event
+threads serve, and one for a tag list, which waits until changed rules have been read. Rounds
+without and with changes alternate.
 """
 
 import base64
@@ -34,8 +35,10 @@ class Asker(threading.Thread):
 
     def __init__(self, port, path, *headers):
         super().__init__()
-        self.request = "\r\n".join([f"GET {path} HTTP/1.1", "Host: localhost", *headers, "", ""]).encode()
-        self.socket, self.times, self.is_over = socket.create_connection(("127.0.0.1", port)), [], False
+        self.request = "\r\n".join([f"GET {path} HTTP/1.1", "Host: localhost", *headers, "",
+                                    ""]).encode()
+        self.socket, self.times, self.is_over = socket.create_connection(
+            ("127.0.0.1", port)), [], False
         self.start()
 
     def run(self):
@@ -68,18 +71,22 @@ def main():
     arguments = parser.parse_args()
     parser.check_program(PROGRAM)
     numbers = iter(range(1, 1000000))
-    with Server(line("alice", PASSWORD), files={"access": make_rules(0)}, AUTH_HTPASSWD_ACCESS="access",
+    with Server(line("alice", PASSWORD), files={"access": make_rules(0)},
+                AUTH_HTPASSWD_ACCESS="access",
                 LOG_ACCESSLOG_DISABLED="true") as server:
         seen = {}
         for _ in range(arguments.rounds):
             for is_changing in (False, True):
-                for what, times in zip(("page without rules", "tag list"), run_round(server, is_changing, numbers)):
+                for what, times in zip(("page without rules", "tag list"),
+                                       run_round(server, is_changing, numbers)):
                     seen.setdefault((what, is_changing), []).append(times)
     for (what, is_changing), rounds in sorted(seen.items()):
-        row = [statistics.median(times[int(len(times) * share)] for times in rounds) for share in (0.5, 0.9, 0.99)]
+        row = [statistics.median(times[int(len(times) * share)] for times in rounds)
+               for share in (0.5, 0.9, 0.99)]
         row.append(statistics.median(times[-1] for times in rounds))
         print(f"{what:20} {'changing' if is_changing else 'as it is':9} " +
-              "  ".join(f"{name} {value:7.2f} ms" for name, value in zip(("median", "90 %", "99 %", "longest"), row)))
+              "  ".join(f"{name} {value:7.2f} ms"
+                        for name, value in zip(("median", "90 %", "99 %", "longest"), row)))
 
 
 main()

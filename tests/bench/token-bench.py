@@ -17,7 +17,8 @@ import command_line
 import registry_loads as loads
 from registry_servers import USER, World, start_registry
 
-PROGRAM = os.environ.get("REGISTRYD") or str(pathlib.Path(__file__).resolve().parents[2] / "build/registry/registryd")
+PROGRAM = os.environ.get("REGISTRYD") or str(
+    pathlib.Path(__file__).resolve().parents[2] / "build/registry/registryd")
 MANIFEST = "/v2/bench/manifests/latest"
 SCOPE = "service=bench&scope=" + urllib.parse.quote("repository:bench:pull")
 RULES = f"allow {USER} all **\n" + "".join(f"allow user{i} pull team-{i}/**\n" for i in range(1000))
@@ -44,18 +45,23 @@ def main():
         rates = {}
         for _ in range(arguments.rounds):
             token = {"Authorization": "Bearer " + fetch(server, SCOPE)["token"]}
-            for name, path, headers in (("manifest, password", MANIFEST, {}), ("manifest, token", MANIFEST, token),
+            for name, path, headers in (("manifest, password", MANIFEST, {}),
+                                        ("manifest, token", MANIFEST, token),
                                         ("access token", "/token?" + SCOPE, {}),
-                                        ("identity token", "/token?offline_token=true&" + SCOPE, {})):
+                                        ("identity token", "/token?offline_token=true&" + SCOPE,
+                                         {})):
                 before = server.cpu_s()
                 seen = loads.wrk(server, path, 32, arguments.seconds, headers)
-                rates.setdefault(name, []).append((seen["per_s"], (server.cpu_s() - before) / seen["count"] * 1e6))
+                rates.setdefault(name, []).append((seen["per_s"],
+                                                   (server.cpu_s() - before) / seen["count"] * 1e6))
                 server.wait_until_idle()
         for name, rows in rates.items():
             print(f"{name:20} {statistics.median(row[0] for row in rows):9.0f}/s  "
                   f"{statistics.median(row[1] for row in rows):7.1f} us CPU")
-        ratios = [a[0] / b[0] for a, b in zip(rates["manifest, token"], rates["manifest, password"])]
-        print(f"token / password: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+        ratios = [a[0] / b[0]
+                  for a, b in zip(rates["manifest, token"], rates["manifest, password"])]
+        print(f"token / password: {statistics.median(ratios):.2f} ({min(ratios):.2f} to "
+              f"{max(ratios):.2f})")
     finally:
         server.stop()
         world.close()

@@ -3,8 +3,9 @@
 
     tests/bench/two-registryd.py [--rounds 3] [--seconds 1] [--only WORDS] BEFORE AFTER
 
-The CPU time is the sum of all threads of the server (/proc/PID/task/*/schedstat), which depends less on other load than
-rates do. Prints the minimum of the rounds, and the ratio of the two builds. Needs wrk.
+The CPU time is the sum of all threads of the server (/proc/PID/task/*/schedstat), which depends
+less on other load than rates do. Prints the minimum of the rounds, and the ratio of the two builds.
+Needs wrk.
 """
 
 import base64
@@ -32,7 +33,9 @@ PULLS = {
     "list of 300 tags": ("/v2/b/tags/list", 32),
     "catalog": ("/v2/_catalog", 32),
 }
-PUSHES = {"push of 4 KiB": (4 << 10, 60), "push of 1 MiB": (1 << 20, 20), "push of 16 MiB": (16 << 20, 4)}
+PUSHES = {"push of 4 KiB": (4 << 10, 60), "push of 1 MiB": (1 << 20, 20),
+          "push of 16 MiB": (16 << 20, 4)}
+TAGS = 60
 
 
 class Server:
@@ -41,13 +44,18 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        users = subprocess.run(["htpasswd", "-inB", "-C", "5", "me"], input=b"secret", capture_output=True, check=True).stdout
+        users = subprocess.run(["htpasswd", "-inB", "-C", "5", "me"], input=b"secret",
+                               capture_output=True, check=True).stdout
         (self.dir / "htpasswd").write_bytes(users)
         (self.dir / "config.yml").write_text(
-            f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {self.dir}/data}}}}\nconfinement: {{enabled: false}}\n"
-            f"auth: {{htpasswd: {{realm: r, path: {self.dir}/htpasswd}}}}\nhttp: {{addr: '127.0.0.1:{self.port}'}}\n")
-        self.process = subprocess.Popen([program, "serve", self.dir / "config.yml"], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+            f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: "
+            f"{self.dir}/data}}}}\nconfinement: {{enabled: false}}\n"
+            f"auth: {{htpasswd: {{realm: r, path: {self.dir}/htpasswd}}}}\nhttp: {{addr: "
+            f"'127.0.0.1:{self.port}'}}\n")
+        self.process = subprocess.Popen([program, "serve", self.dir / "config.yml"],
+                                        stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                        start_new_session=True)
         for _ in range(500):
             try:
                 socket.create_connection(("127.0.0.1", self.port)).close()
@@ -56,7 +64,8 @@ class Server:
                 time.sleep(0.02)
         self.connection = requests.Connection(self.port, "me")
         for blob in (requests.EMPTY, requests.LAYER, SMALL, LARGE):
-            requests.push_blob(self.connection, "b", blob)
+            for name in ("b", "tags"):
+                requests.push_blob(self.connection, name, blob)
         for tag in ("t", *(f"t{number}" for number in range(300))):
             assert requests.put(self.connection, "b", tag, requests.image(0)) == 201
 
@@ -72,17 +81,30 @@ class Server:
     def pull(self, path, connections, seconds):
         """Returns the microseconds of CPU time for each request."""
         begin = self.cpu_us()
-        found = subprocess.run(["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "-H", f"Authorization: Basic {TOKEN}", "-H",
-                                "Accept: */*", f"http://127.0.0.1:{self.port}{path}"], capture_output=True, text=True).stdout
+        found = subprocess.run(["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "-H",
+                                f"Authorization: Basic {TOKEN}", "-H",
+                                "Accept: */*", f"http://127.0.0.1:{self.port}{path}"],
+                               capture_output=True, text=True).stdout
         assert "Non-2xx" not in found, found
         return (self.cpu_us() - begin) / max(1, int(re.search(r"(\d+) requests in", found)[1]))
 
     def push(self, size, count):
-        self.connection.close()     # the server ends connections that were idle while the other steps ran
+        # The server ends connections that were idle while the other steps ran
+        self.connection.close()
         begin = self.cpu_us()
         for _ in range(count):
             requests.push_blob(self.connection, "b", os.urandom(16) + bytes(size - 16))
         return (self.cpu_us() - begin) / count
+
+
+    def tag(self):
+        """Pushes a manifest with a new tag, again and again."""
+        self.connection.close()
+        begin = self.cpu_us()
+        for number in range(TAGS):
+            tag = f"{os.urandom(4).hex()}-{number}"
+            assert requests.put(self.connection, "tags", tag, requests.image(0)) == 201
+        return (self.cpu_us() - begin) / TAGS
 
 
 def compare(name, servers, rounds, measure):
@@ -107,10 +129,14 @@ def main():
     try:
         for name, (path, connections) in PULLS.items():
             if arguments.only in name:
-                compare(name, servers, arguments.rounds, lambda server: server.pull(path, connections, arguments.seconds))
+                compare(name, servers, arguments.rounds,
+                        lambda server: server.pull(path, connections, arguments.seconds))
         for name, (size, count) in PUSHES.items():
             if arguments.only in name:
                 compare(name, servers, arguments.rounds, lambda server: server.push(size, count))
+        name = "push of a tag"
+        if arguments.only in name:
+            compare(name, servers, arguments.rounds, Server.tag)
     finally:
         for server in servers:
             server.stop()

@@ -16,6 +16,7 @@ import argparse
 import contextlib
 import hashlib
 import json
+import multiprocessing
 import os
 import pathlib
 import random
@@ -25,7 +26,6 @@ import socket
 import statistics
 import subprocess
 import sys
-import threading
 import time
 
 import command_line
@@ -220,36 +220,46 @@ def make_steps(sizes):
 # --- running them ------------------------------------------------------------------------------------------
 
 
-def run_clients(server, step, layers, clients, count):
-    """Returns the durations of count requests, sent by this number of clients at once, and the total time, in seconds."""
-    order = list(range(count))
-    random.Random(1).shuffle(order)
-    durations, numbers, lock, failures = [], iter(order), threading.Lock(), []
-
-    def work():
+def run_client(server, step, layers, numbers, next_number, results):
+    """Takes numbers until there are none, and reports the durations of the requests or what failed."""
+    durations = []
+    try:
         client = Client(server)
-        try:
-            while True:
-                with lock:
-                    number = next(numbers, None)
-                if number is None:
-                    return
-                begin = time.monotonic()
-                step.request(client, layers, number)
-                durations.append(time.monotonic() - begin)
-        except (AssertionError, OSError) as why:
-            failures.append(why)
-        finally:
-            client.close()
-    threads = [threading.Thread(target=work) for _ in range(clients)]
+        while True:
+            with next_number.get_lock():
+                at, next_number.value = next_number.value, next_number.value + 1
+            if at >= len(numbers):
+                break
+            begin = time.monotonic()
+            step.request(client, layers, numbers[at])
+            durations.append(time.monotonic() - begin)
+        client.close()
+        results.put(durations)
+    except (AssertionError, OSError) as why:
+        results.put(f"{type(why).__name__}: {why}")
+
+
+def run_clients(server, step, layers, clients, count):
+    """Returns the durations of count requests, sent by this number of clients at once, and the
+    total time, in seconds. Each client is a process, because threads of Python would wait for
+    each other."""
+    numbers = list(range(count))
+    random.Random(1).shuffle(numbers)
+    fork = multiprocessing.get_context("fork")
+    next_number, results = fork.Value("i", 0), fork.SimpleQueue()
+    work = [fork.Process(target=run_client, args=(server, step, layers, numbers, next_number, results))
+            for _ in range(clients)]
     begin = time.monotonic()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    for process in work:
+        process.start()
+    reports = [results.get() for _ in work]
+    whole = time.monotonic() - begin
+    for process in work:
+        process.join()
+    failures = [report for report in reports if isinstance(report, str)]
     if failures:
         raise RuntimeError(f"{server.name}, {step.name}: {failures[0]}")
-    return durations, time.monotonic() - begin
+    return [duration for report in reports for duration in report], whole
 
 
 def start(world, program, number):
