@@ -81,6 +81,7 @@ struct making {
     struct text members, list, platforms;
     size_t count; /* platforms in the list */
     uint64_t bytes;
+    bool is_partial; /* something could not be read, but may be later */
 };
 
 static void making_done(struct making *making)
@@ -155,8 +156,8 @@ static int measure_child(struct making *making, const struct digest *digest, uin
     *ret = 0;
     if (store_is_general_failure(r))
         return r;
-    if (r == 0 && manifest_parse(content.media_type, content.bytes, content.size, &manifest,
-                                 &ignored) == 0)
+    if (r == 0 &&
+        manifest_parse(content.media_type, content.bytes, content.size, &manifest, &ignored) == 0)
         *ret = sum(&manifest.blobs);
     return 0;
 }
@@ -188,29 +189,37 @@ static int add_index(struct making *making, const struct store_content *content,
     return 0;
 }
 
-/* Reads a small blob; NULL if it is missing, large or cannot be read. */
-static int read_blob(const struct making *making, const struct digest *digest, char **ret,
+static bool has_digest(const char *bytes, size_t size, const struct digest *digest)
+{
+    struct digest actual;
+
+    return digest_of(digest->algorithm, bytes, size, &actual) == 0 &&
+           digest_is_equal(&actual, digest);
+}
+
+/* Reads a small blob; NULL if it is missing, large, damaged or cannot be read. */
+static int read_blob(struct making *making, const struct digest *digest, char **ret,
                      size_t *ret_size, struct error *err)
 {
     CLEANUP(store_reader_closep) struct store_reader *reader = NULL;
     CLEANUP_FREE char *bytes = NULL;
     struct store_blob blob;
-    int r = store_open_blob(making->store, making->name, digest, STORE_MAY_WAIT, &blob, &reader,
-                            err);
+    ssize_t n = 1;
+    int r =
+        store_open_blob(making->store, making->name, digest, STORE_MAY_WAIT, &blob, &reader, err);
 
+    making->is_partial = making->is_partial || r != 0;
     if (r != 0 || blob.size > CONFIG_SIZE_MAX)
         return store_is_general_failure(r) ? r : 0;
     bytes = malloc(blob.size + 1);
     if (!bytes)
         return error_set_oom(err);
-    for (*ret_size = 0; *ret_size < blob.size;) {
-        ssize_t n = store_reader_read(reader, *ret_size, bytes + *ret_size, blob.size - *ret_size);
-
-        if (n <= 0)
-            return 0;
-        *ret_size += (size_t)n;
-    }
-    *ret = steal_ptr(&bytes);
+    for (*ret_size = 0; *ret_size < blob.size && n > 0; *ret_size += n > 0 ? (size_t)n : 0)
+        n = store_reader_read(reader, *ret_size, bytes + *ret_size, blob.size - *ret_size);
+    if (n > 0 && has_digest(bytes, *ret_size, digest))
+        *ret = steal_ptr(&bytes);
+    else
+        making->is_partial = true;
     return 0;
 }
 
@@ -331,7 +340,7 @@ static void keep(struct summary_cache *cache, struct summary *summary)
     summary_done(&old);
 }
 
-/* A summary of what cannot be read is not kept. */
+/* A manifest that cannot be read has no summary. */
 static int add_unreadable(const char *what, const char *platform, struct text *text,
                           bool *ret_matches)
 {
@@ -371,7 +380,7 @@ int summary_add(struct summary_cache *cache, struct store *store, const char *na
         return error_set_oom(err);
     }
     *ret_matches = add_if_matching(&summary, platform, text);
-    if (is_cached && strlen(summary.members) <= SUMMARY_SIZE_MAX)
+    if (is_cached && !making.is_partial && strlen(summary.members) <= SUMMARY_SIZE_MAX)
         keep(cache, &summary);
     else
         summary_done(&summary);

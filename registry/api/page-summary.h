@@ -8,11 +8,12 @@
 
 /*
  * What a list of tags says about a manifest: its type, platforms and size. A manifest with its
- * digest never changes, so summaries are cached.
+ * digest never changes, so summaries are cached, unless the configuration of the image could not be
+ * read.
  */
 struct summary_cache;
 
-struct summary_cache *summary_cache_new(void); /* NULL: out of memory */
+struct summary_cache *summary_cache_new(void);        /* NULL: out of memory */
 void summary_cache_free(struct summary_cache *cache); /* accepts NULL */
 
 /* Frees the summaries that nobody has asked for since the last call. */
