@@ -14,6 +14,7 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -606,6 +607,63 @@ def _():
                 assert log.count("takes no more blobs until it can be written: No space left on device") == 1, log
         finally:
             subprocess.run([need("umount"), directory], check=True)
+
+
+def doctor(config, directory, size, port):
+    """The findings about the disk cache, with their level."""
+    done = subprocess.run([registryd(), "doctor", "--json", config], capture_output=True, text=True, timeout=60, check=False, env={
+        **os.environ, "REGISTRY_STORAGE_CACHE_DIRECTORY": str(directory), "REGISTRY_STORAGE_CACHE_MAXSIZE": size,
+        "REGISTRY_HTTP_ADDR": f"127.0.0.1:{port}"})
+    findings = {one["id"]: one for one in json.loads(done.stdout)["findings"]}
+    assert "storage-unreachable" not in findings, done
+    assert all(one["why"] for one in findings.values()), findings
+    return {name: one for name, one in findings.items() if name.startswith("cache-")}
+
+
+def files_in_the_way(directory):
+    directory.rmdir()
+    directory.write_bytes(b"")
+
+
+def foreign_owner(directory):
+    if os.geteuid() == 0:
+        os.chown(directory, 1, 1)
+
+
+# A change of the directory, its maximum, and the finding with its level.
+CACHE_SITUATIONS = (
+    (lambda directory: None, "1MiB", None, None),
+    (lambda directory: directory.rmdir(), "1MiB", "cache-missing", "warning"),
+    (files_in_the_way, "1MiB", "cache-unusable", "bad"),
+    (lambda directory: directory.chmod(0o770), "1MiB", "cache-open", "bad"),
+    (foreign_owner, "1MiB", "cache-owner" if os.geteuid() == 0 else None, "bad"),
+    (lambda directory: directory.chmod(0o500), "1MiB", "cache-not-writable", "warning"),
+    (lambda directory: None, "9000TB", "cache-larger-than-disk", "warning"),
+    (lambda directory: None, "whole disk", "cache-room", "warning"),
+)
+
+
+@case(f"doctor finds what is wrong with a disk cache: {len(CACHE_SITUATIONS)} situations, and a directory that another server uses")
+def _():
+    World.bucket("doctor")
+    with Sandbox() as user:
+        config, directory, port = Side(user.dir, "doctor").config, user.dir / "cache", free_port()
+        for spoil, size, name, status in CACHE_SITUATIONS:
+            directory.mkdir(mode=0o700)
+            spoil(directory)
+            room = os.statvfs(user.dir)
+            findings = doctor(config, directory, size.replace("whole disk", f"{room.f_blocks * room.f_frsize // 1000}kB"), port)
+            assert set(findings) == ({name} if name else set()), (name, findings)
+            assert not name or findings[name]["status"] == status, findings
+            if name == "cache-open":
+                subprocess.run(findings[name]["command"], shell=True, check=True)
+                assert not doctor(config, directory, size, port)
+            shutil.rmtree(directory, ignore_errors=True)
+            directory.unlink(missing_ok=True)
+        with World.registry("doctor", **cache_settings(directory, free_port(), "1MiB")) as registry:
+            wait_until((directory / "lock").exists)
+            assert not doctor(config, directory, "1MiB", registry.port), "the server itself uses it"
+            assert set(doctor(config, directory, "1MiB", port)) == {"cache-in-use"}
 
 
 @case("garbage is collected beside two servers: what is young stays, and with LOAD=full what is older than the grace goes")

@@ -39,6 +39,7 @@ void check_port(struct examination *examination)
     r = listen_open(http->net, http->address, &listeners, &err);
     if (r == 0)
         listeners_close(&listeners);
+    examination->is_port_free = r == 0;
     examination->cannot_listen = r < 0 && r != -EADDRINUSE;
     if (!examination->cannot_listen)
         return;

@@ -11,6 +11,7 @@ struct examination {
     const char *configuration; /* the file; NULL: only environment variables */
     int64_t now_s;
     bool cannot_listen; /* set by check_port() */
+    bool is_port_free;  /* so no server with this configuration runs; set by check_port() */
     struct report report;
 };
 
@@ -23,6 +24,7 @@ void check_users(struct examination *examination);       /* htpasswd, access fil
 void check_certificate(struct examination *examination); /* http.tls */
 void check_storage(
     struct examination *examination); /* rights, free space, owners and times of files */
+void check_cache(struct examination *examination);  /* storage.cache */
 void check_server(struct examination *examination); /* the answers at http.addr and http.host */
 
 /* Whether the storage's file system is mounted, if /etc/fstab has it. */

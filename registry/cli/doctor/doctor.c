@@ -58,6 +58,7 @@ static void examine(struct examination *examination)
         check_users(examination);
         check_certificate(examination);
         check_storage(examination);
+        check_cache(examination);
     }
     check_server(examination);
 }
@@ -112,9 +113,10 @@ const struct verb verb_doctor = {
     .help = "Usage: registryd doctor [--json] [CONFIG]\n"
             "\n"
             "Checks the configuration, the files of users and rules, the certificate, the\n"
-            "storage and its free space. Sends requests to the server at its own and at its\n"
-            "public address (http.host), to find what a proxy changes. Says what is wrong,\n"
-            "why it matters and, if it is certain, which command fixes it. Changes nothing.\n"
+            "storage, its disk cache and their free space. Sends requests to the server at\n"
+            "its own and at its public address (http.host), to find what a proxy changes.\n"
+            "Says what is wrong, why it matters and, if it is certain, which command fixes\n"
+            "it. Changes nothing.\n"
             "Run it as the user who starts the server.\n"
             "\n"
             "  -j, --json  print the findings as JSON\n"
