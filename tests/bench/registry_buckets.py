@@ -15,6 +15,7 @@ from s3_client import S3
 
 BUCKET, ROOT = "bench", "docker/registry/v2/"
 STORE_BYTES = 16 << 30
+CACHE_SIZE = "2GiB"
 REQUEST = re.compile(r'beast: .*? "(\w+) (\S+) HTTP/1\.1" (\d+)')
 BACKGROUND = ("/registryd/servers/", "/registryd/doomed")
 AT_ONCE = 8
@@ -72,7 +73,7 @@ class BucketServer(Server):
         client.close()
 
 
-def start_bucket_registry(world, name, program, gateway):
+def start_bucket_registry(world, name, program, gateway, has_cache=False):
     """registryd or docker-registry, without TLS and users, so that the difference is in how they use the bucket."""
     server = BucketServer(world, name, is_tls=False)
     server.gateway = gateway
@@ -84,6 +85,8 @@ def start_bucket_registry(world, name, program, gateway):
     settings = {f"REGISTRY_STORAGE_S3_{word}": value for word, value in settings.items()}
     settings |= {"REGISTRY_HTTP_ADDR": f"127.0.0.1:{server.port}", "REGISTRY_HTTP_HOST": server.url,
                  "REGISTRY_STORAGE_REDIRECT_DISABLE": "true", "REGISTRY_CATALOG_MAXENTRIES": "100000"}
+    if has_cache:
+        settings |= {"REGISTRY_STORAGE_CACHE_DIRECTORY": str(server.dir / "cache"), "REGISTRY_STORAGE_CACHE_MAXSIZE": CACHE_SIZE}
     server.command = ([program, "serve", "config.yml"], settings)
     return server.start(*server.command)
 

@@ -26,8 +26,10 @@ from registry_buckets import BUCKET, Gateway, blob_key, count, fill, gateway_ser
 from registry_servers import MANIFEST_TYPE, MIB, World, digest
 from registry_steps import ROW, Step
 
-OURS, THEIRS, STORE = "registryd", "docker-registry", "gateway"
+OURS, CACHED, THEIRS, STORE = "registryd", "registryd+cache", "docker-registry", "gateway"
 LAYERS = 4
+PULLED = tuple(kib << 10 for kib in (8, 30 << 10, 5 << 10, 1 << 10, 200))  # a configuration and layers
+PULLED_AT_ONCE = "3"  # layers, as docker and podman do
 ACCEPT = {"Accept": MANIFEST_TYPE}
 
 
@@ -58,10 +60,51 @@ def curl_download(url, headers, mib):
     return load
 
 
-def make_steps(gateway, world, arguments):
+def wait_for_cache(server, names):
+    """Waits until blobs that were downloaded are in the disk cache."""
+    while not all((server.dir / "cache" / name.removeprefix("sha256:")).exists() for name in names):
+        time.sleep(0.01)
+
+
+def first_download(url, headers, mib):
+    """As curl_download(), but with an empty disk cache."""
+    download = curl_download(url, headers, mib)
+
+    def load(server):
+        if server.name == CACHED:
+            server.stop()
+            shutil.rmtree(server.dir / "cache")
+            server.start(*server.command)
+            loads.curl(server, "-o", "/dev/null", server.url + "/v2/")
+        return download(server)
+    return load
+
+
+def pull(image):
+    """As docker does: the manifest of a tag, and then its blobs, several at once."""
+    mib = sum(map(len, image.blobs)) / MIB
+    words = [word for blob in image.blobs for word in ("-o", "/dev/null", f"/v2/{image.name}/blobs/{digest(blob)}")]
+
+    def load(server):
+        begin = time.monotonic()
+        loads.curl(server, "-o", "/dev/null", "-H", f"Accept: {MANIFEST_TYPE}", f"{server.url}/v2/{image.name}/manifests/v1")
+        loads.curl(server, "--parallel", "--parallel-max", PULLED_AT_ONCE,
+                   *[server.url + word if word.startswith("/v2/") else word for word in words])
+        return {"count": mib, "per_s": mib / (time.monotonic() - begin)}
+    return load
+
+
+def fill_cache(server, world, image):
+    pull(image)(server)
+    names = [digest(blob) for name, blob in world.blobs.items() if name != "1 KiB"]
+    for name in names:
+        loads.curl(server, "-o", "/dev/null", f"{server.url}/v2/bench/blobs/{name}")
+    wait_for_cache(server, names + [digest(blob) for blob in image.blobs])
+
+
+def make_steps(gateway, world, image, arguments):
     seconds, big, many = arguments.seconds, arguments.big, arguments.many
     part = max(1, big // 16)
-    large = f"{part} MiB"
 
     def path_of(server, name, path):
         return signed_get(gateway, blob_key(digest(world.blobs[name]))) if server.name == STORE else (path, {})
@@ -75,15 +118,24 @@ def make_steps(gateway, world, arguments):
     def get(name):
         return world.blob_path(name)
 
+    def curl(name, make=curl_download):
+        return make(lambda s: path_of(s, name, get(name))[0], lambda s: path_of(s, name, "")[1], int(name.split()[0]))
+
+    bars = {THEIRS: 1.5, STORE: 0.8}
+    downloads = [name for name in world.blobs if name.endswith("MiB")]
     return [
         Step("manifest by tag", "/s", wrk("1 KiB", "/v2/bench/manifests/latest", 32), [OURS, THEIRS, STORE],
              {THEIRS: 3, STORE: 0.7}),
         Step("blob of 1 KiB", "/s", wrk("1 KiB", get("1 KiB"), 32), [OURS, THEIRS, STORE]),
-        Step(f"download of {large}, curl", "MiB/s",
-             curl_download(lambda s: path_of(s, large, get(large))[0], lambda s: path_of(s, large, "")[1], part),
-             [OURS, THEIRS, STORE], {THEIRS: 1.5, STORE: 0.8}),
-        Step(f"download of {large}, 4 at once", "MiB/s", wrk(large, get(large), 4), [OURS, THEIRS, STORE],
-             {THEIRS: 1.5, STORE: 0.8}),
+        *[Step(f"download of {name}, curl", "MiB/s", curl(name), [OURS, THEIRS, STORE], bars) for name in downloads],
+        *[Step(f"download of {name}, 4 at once", "MiB/s", wrk(name, get(name), 4), [OURS, THEIRS, STORE], bars)
+          for name in downloads],
+        *[Step(f"download of {name}, disk cache", "MiB/s", curl(name), [CACHED, THEIRS, STORE], bars) for name in downloads],
+        *[Step(f"download of {name}, 4, disk cache", "MiB/s", wrk(name, get(name), 4), [CACHED, THEIRS, STORE], bars)
+          for name in downloads],
+        Step("pull of an image", "MiB/s", pull(image), [OURS, THEIRS]),
+        Step("pull of an image, disk cache", "MiB/s", pull(image), [CACHED, THEIRS]),
+        *[Step(f"first download of {name}", "MiB/s", curl(name, first_download), [CACHED, OURS, STORE]) for name in downloads],
         Step(f"upload of {big} MiB", "MiB/s", lambda s: loads.upload(s, loads.upload_whole, big), [OURS, THEIRS],
              {THEIRS: 1.5}),
         Step(f"8 uploads of {part} MiB at once", "MiB/s", lambda s: loads.upload_parallel(s, 8, part), [OURS, THEIRS],
@@ -97,10 +149,10 @@ def make_steps(gateway, world, arguments):
 # --- requests --------------------------------------------------------------------------------------
 
 class Image:
-    """An image that was never pushed before: a configuration and layers of 1 KiB."""
+    """An image that was never pushed before: a configuration and layers."""
 
-    def __init__(self, name):
-        self.name, self.blobs = name, [os.urandom(1024) for _ in range(LAYERS + 1)]
+    def __init__(self, name, sizes=(1024,) * (LAYERS + 1)):
+        self.name, self.blobs = name, [os.urandom(size) for size in sizes]
         config, *layers = [{"digest": digest(blob), "size": len(blob)} for blob in self.blobs]
         self.manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST_TYPE,
                                     "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **config},
@@ -187,18 +239,22 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that the servers stop, too
     world, servers = World(), {}
     part = max(1, arguments.big // 16)
-    world.blobs = {"1 KiB": world.blobs["1 KiB"], f"{part} MiB": os.urandom(MIB) * part}
+    world.blobs = {"1 KiB": world.blobs["1 KiB"]} | {f"{mib} MiB": os.urandom(MIB) * mib for mib in (part, max(1, part // 16))}
+    image = Image("bench/image", PULLED)
     try:
         with Gateway() as gateway:
             assert gateway.client().call("PUT").status == 200
             fill(gateway, arguments.many, arguments.many)
-            for name, program in ((OURS, arguments.registryd), (THEIRS, shutil.which("docker-registry"))):
-                servers[name] = start_bucket_registry(world, name, program, gateway)
+            for name, program in ((OURS, arguments.registryd), (CACHED, arguments.registryd),
+                                  (THEIRS, shutil.which("docker-registry"))):
+                servers[name] = start_bucket_registry(world, name, program, gateway, has_cache=name == CACHED)
             servers[THEIRS].push_image()
+            image.push(servers[THEIRS])
             servers[STORE] = gateway_server(world, gateway)
             print(f"# load average at the start: {os.getloadavg()[0]:.1f}")
-            steps = [step for step in make_steps(gateway, world, arguments) if arguments.only in step.name]
+            steps = [step for step in make_steps(gateway, world, image, arguments) if arguments.only in step.name]
             for round_ in range(arguments.rounds if steps else 0):
+                fill_cache(servers[CACHED], world, image)
                 for step in steps:
                     step.run(servers)
                 print(f"# round {round_ + 1} of {arguments.rounds}", file=sys.stderr, flush=True)
