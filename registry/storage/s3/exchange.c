@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/storage/s3/wiping-memory.h"
+
 /* --- on the thread --------------------------------------------------------------------------- */
 
 void exchange_free(struct exchange *exchange)
@@ -24,7 +26,7 @@ void exchange_free(struct exchange *exchange)
     free(exchange->url);
     if (exchange->window && exchange->is_secret)
         explicit_bzero(exchange->window, exchange->capacity);
-    free(exchange->window);
+    wiping_free(exchange->window);
     free(exchange);
 }
 
@@ -80,7 +82,7 @@ static bool has_window(struct exchange *exchange)
     if (exchange->window)
         return true;
     exchange->capacity = choose_capacity(exchange);
-    exchange->window = malloc(exchange->capacity);
+    exchange->window = wiping_malloc(exchange->capacity);
     return exchange->window;
 }
 

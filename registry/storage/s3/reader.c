@@ -12,7 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRIES = 5 /* of a stream, without a byte in between */ };
+enum {
+    TRIES = 5, /* of a stream, without a byte in between */
+    BLOB_WHOLE_MAX = 64 << 10,
+};
 
 struct s3_reader {
     struct storage_reader reader;
@@ -68,12 +71,12 @@ static struct s3_reader *new_reader(struct s3 *s3, const char *key)
     return NULL;
 }
 
-/* Takes ownership of reader. */
-static int open_reader(struct s3_reader *reader, const char *key, struct s3_early *early,
-                       struct storage_reader **ret, struct storage_object *ret_object,
-                       struct error *err)
+/* Takes ownership of reader. An object of up to whole_max bytes is read whole. */
+static int open_reader(struct s3_reader *reader, const char *key, size_t whole_max,
+                       struct s3_early *early, struct storage_reader **ret,
+                       struct storage_object *ret_object, struct error *err)
 {
-    int r = s3_get_small(reader->s3, key, reader->key, S3_WHOLE_MAX, early, &reader->stream,
+    int r = s3_get_small(reader->s3, key, reader->key, whole_max, early, &reader->stream,
                          &reader->object, NULL, &reader->bytes, err);
 
     if (r != 0) {
@@ -95,10 +98,13 @@ int s3_open_reader(struct storage *storage, const char *key, enum storage_waitin
     if (waiting == STORAGE_MUST_NOT_WAIT)
         return STORAGE_WOULD_WAIT;
     reader = new_reader(s3_of(storage), key);
-    return reader ? open_reader(reader, key, &none, ret, ret_object, err) : error_set_oom(err);
+    return reader ? open_reader(reader, key, S3_WHOLE_MAX, &none, ret, ret_object, err)
+                  : error_set_oom(err);
 }
 
 /*
+ * The object is a blob, which is never replaced, so its bytes are passed on while they come.
+ *
  * Nothing that the store says about the object is waited for before the link is there, so a client
  * cannot find out whether an object exists to which it has no link.
  */
@@ -126,7 +132,7 @@ int s3_open_linked(struct storage *storage, const char *link, const char *key,
     s3_early_send(s3->client, &request, &early);
     r = s3_head(s3, link, ret_link, err);
     if (r == 0)
-        return open_reader(reader, key, &early, ret, ret_object, err);
+        return open_reader(reader, key, BLOB_WHOLE_MAX, &early, ret, ret_object, err);
     s3_early_drop(s3->client, &early);
     free_reader(reader);
     return r;

@@ -291,12 +291,23 @@ static int check_time(struct transport *transport)
     return left_ms > 0 && left_ms < POLL_MS ? (int)left_ms : POLL_MS;
 }
 
+/* Keeps no memory for later if there was nothing to do. */
+static void wait_for_work(struct transport *transport, int wait_ms)
+{
+    int64_t begin_ms = monotonic_ms();
+
+    curl.multi_poll(transport->multi, NULL, 0, wait_ms, NULL);
+    if (!transport->running && monotonic_ms() - begin_ms >= POLL_MS)
+        wiping_memory_drop_spares(true);
+}
+
 static void *run(void *object)
 {
     struct transport *transport = object;
     bool is_ending = false;
 
     wiping_memory_set(choose_memory(transport));
+    wiping_memory_keep_spares();
     while (!is_ending) {
         int running, wait_ms;
 
@@ -306,8 +317,9 @@ static void *run(void *object)
         wait_ms = check_time(transport);
         wake_callers(transport);
         if (!is_ending)
-            curl.multi_poll(transport->multi, NULL, 0, wait_ms, NULL);
+            wait_for_work(transport, wait_ms);
     }
+    wiping_memory_drop_spares(false);
     return NULL;
 }
 
