@@ -68,17 +68,22 @@ static void begin_fill(struct copy_reader *reader)
     reader->fill = disk_cache_fill_begin(reader->s3->options.cache, reader->hex, reader->size);
 }
 
-/* Adds what a client reads, as long as it reads in order. With the mutex held. */
+/*
+ * Adds what a client reads, as long as it skips nothing. Bytes that are lent again were added
+ * before. With the mutex held.
+ */
 static void fill(struct copy_reader *reader, uint64_t offset, const void *data, ssize_t n)
 {
-    uint64_t size;
+    uint64_t size, end;
 
-    if (!reader->fill || n < 0)
+    if (!reader->fill || n <= 0)
         return;
     size = disk_cache_fill_get_size(reader->fill);
-    if (offset == size)
-        disk_cache_fill_write(reader->fill, data, (size_t)n);
-    if (offset != size || offset + (uint64_t)n == reader->size)
+    end = offset + (uint64_t)n;
+    if (offset <= size && end > size)
+        disk_cache_fill_write(reader->fill, (const char *)data + (size - offset),
+                              (size_t)(end - size));
+    if (offset > size || end == reader->size)
         disk_cache_fill_end(steal_ptr(&reader->fill));
 }
 
@@ -136,16 +141,26 @@ static ssize_t read_file(struct copy_reader *reader, uint64_t offset, void *data
     return 0;
 }
 
+/*
+ * Whether the bucket can be read without waiting for something else. With the mutex held. 0,
+ * -EAGAIN or -errno.
+ */
+static int is_bucket_ready(const struct copy_reader *reader, uint64_t offset)
+{
+    if (reader->bucket && !(reader->is_fill_wanted && offset == 0))
+        return 0;
+    return reader->failure < 0 ? reader->failure : -EAGAIN;
+}
+
 /* With the mutex held. As storage_reader_read(). */
 static ssize_t read_bucket(struct copy_reader *reader, uint64_t offset, void *data, size_t size,
                            enum storage_waiting waiting)
 {
-    bool must_wait = !reader->bucket || (reader->is_fill_wanted && offset == 0);
     ssize_t n;
-    int r;
+    int r = waiting == STORAGE_MUST_NOT_WAIT ? is_bucket_ready(reader, offset) : 0;
 
-    if (must_wait && waiting == STORAGE_MUST_NOT_WAIT)
-        return reader->failure < 0 ? reader->failure : -EAGAIN;
+    if (r < 0)
+        return r;
     r = open_bucket(reader);
     if (r < 0)
         return r;
@@ -175,6 +190,39 @@ static ssize_t copy_reader_read(struct storage_reader *base, uint64_t offset, vo
         n = read_bucket(reader, offset, ret_data, size, waiting);
     pthread_mutex_unlock(&reader->mutex);
     return n;
+}
+
+/* Lends the bytes of the bucket. A file is sent by the kernel, or read. */
+static ssize_t copy_reader_borrow(struct storage_reader *base, uint64_t offset, size_t size,
+                                  const void **ret_data)
+{
+    struct copy_reader *reader = (struct copy_reader *)base;
+    ssize_t n = -EOPNOTSUPP;
+
+    pthread_mutex_lock(&reader->mutex);
+    if (!has_file(reader))
+        n = is_bucket_ready(reader, offset);
+    if (n == 0) {
+        reader->is_fill_wanted = false;
+        n = s3_reader_borrow(reader->bucket, offset, size, ret_data);
+        if (n > 0)
+            fill(reader, offset, *ret_data, n);
+    }
+    pthread_mutex_unlock(&reader->mutex);
+    return n;
+}
+
+/* A file that has to be opened, and a bucket, are waited for on a worker. */
+static bool copy_reader_notify(struct storage_reader *base, storage_ready *ready, void *object)
+{
+    struct copy_reader *reader = (struct copy_reader *)base;
+    bool can_notify;
+
+    pthread_mutex_lock(&reader->mutex);
+    can_notify = !has_file(reader) && reader->bucket && !reader->is_fill_wanted;
+    can_notify = can_notify && s3_reader_notify(reader->bucket, ready, object);
+    pthread_mutex_unlock(&reader->mutex);
+    return can_notify;
 }
 
 /* Only a read of the first byte waits for the fill. */
@@ -208,6 +256,8 @@ static int copy_reader_get_fd(struct storage_reader *base)
 static const struct storage_functions functions = {
     .reader_read = copy_reader_read,
     .reader_wait = copy_reader_wait,
+    .reader_notify = copy_reader_notify,
+    .reader_borrow = copy_reader_borrow,
     .reader_get_fd = copy_reader_get_fd,
     .reader_close = copy_reader_close,
 };

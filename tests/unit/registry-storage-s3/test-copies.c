@@ -200,6 +200,30 @@ static void parts_are_read_from_the_cache_and_do_not_fill_it(void **state)
     assert_asked("link\n");
 }
 
+/* As a client whose socket takes only a part of what it is lent. */
+static void a_download_of_lent_bytes_fills(void **state)
+{
+    struct store_reader *reader;
+    const void *data;
+    ssize_t n;
+
+    (void)state;
+    start_with_blob(LARGE);
+    reader = open_blob(false);
+    for (size_t at = 0; at < LARGE; at += (size_t)n) {
+        while ((n = store_reader_borrow(reader, at, PIECE, &data)) == -EAGAIN)
+            store_reader_wait(reader);
+        if (n <= 0)
+            fail_msg("borrowing at %zu: %zd", at, n);
+        assert_memory_equal(data, bytes + at, n);
+        n = n / 2 + 1;
+    }
+    store_reader_close(reader);
+    wait_for_fills(1);
+    download(LARGE, true);
+    assert_asked("link\nblob\nlink\n");
+}
+
 static void clients_at_once_stream_and_one_fills(void **state)
 {
     struct store_reader *readers[3];
@@ -291,6 +315,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_second_download_asks_only_for_the_link, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_blob_without_a_link_is_not_found, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_download_of_lent_bytes_fills, set_up, tear_down),
         cmocka_unit_test_setup_teardown(parts_are_read_from_the_cache_and_do_not_fill_it, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(clients_at_once_stream_and_one_fills, set_up, tear_down),
