@@ -16,11 +16,12 @@ def verdict(ratio, bar):
 
 
 class Step:
-    """name, unit, the load, the servers (the first is ours), and the bars: {peer: minimum ratio}.
+    """name, unit, the load, the servers (the first is ours), the bars: {peer: minimum ratio}, and
+    what is done with a server before the load.
     """
 
-    def __init__(self, name, unit, load, servers, bars=None):
-        self.name, self.unit, self.load = name, unit, load
+    def __init__(self, name, unit, load, servers, bars=None, prepare=None):
+        self.name, self.unit, self.load, self.prepare = name, unit, load, prepare
         self.servers, self.bars = servers, bars or {}
         self.rates = {server: [] for server in servers}
         self.cpu_us = {server: [] for server in servers}
@@ -29,6 +30,8 @@ class Step:
     def run(self, servers):
         for name in self.servers:
             server = servers[name]
+            if self.prepare:
+                self.prepare(server)
             before = server.cpu_s()
             try:
                 seen = self.load(server)

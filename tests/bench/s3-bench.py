@@ -66,18 +66,13 @@ def wait_for_cache(server, names):
         time.sleep(0.01)
 
 
-def first_download(url, headers, mib):
-    """As curl_download(), but with an empty disk cache."""
-    download = curl_download(url, headers, mib)
-
-    def load(server):
-        if server.name == CACHED:
-            server.stop()
-            shutil.rmtree(server.dir / "cache")
-            server.start(*server.command)
-            loads.curl(server, "-o", "/dev/null", server.url + "/v2/")
-        return download(server)
-    return load
+def empty_cache(server):
+    if server.name != CACHED:
+        return
+    server.stop()
+    shutil.rmtree(server.dir / "cache")
+    server.start(*server.command)
+    loads.curl(server, "-o", "/dev/null", server.url + "/v2/")
 
 
 def pull(image):
@@ -118,8 +113,8 @@ def make_steps(gateway, world, image, arguments):
     def get(name):
         return world.blob_path(name)
 
-    def curl(name, make=curl_download):
-        return make(lambda s: path_of(s, name, get(name))[0], lambda s: path_of(s, name, "")[1], int(name.split()[0]))
+    def curl(name):
+        return curl_download(lambda s: path_of(s, name, get(name))[0], lambda s: path_of(s, name, "")[1], int(name.split()[0]))
 
     bars = {THEIRS: 1.5, STORE: 0.8}
     downloads = [name for name in world.blobs if name.endswith("MiB")]
@@ -135,7 +130,7 @@ def make_steps(gateway, world, image, arguments):
           for name in downloads],
         Step("pull of an image", "MiB/s", pull(image), [OURS, THEIRS]),
         Step("pull of an image, disk cache", "MiB/s", pull(image), [CACHED, THEIRS]),
-        *[Step(f"first download of {name}", "MiB/s", curl(name, first_download), [CACHED, OURS, STORE]) for name in downloads],
+        *[Step(f"first download of {name}", "MiB/s", curl(name), [CACHED, OURS, STORE], prepare=empty_cache) for name in downloads],
         Step(f"upload of {big} MiB", "MiB/s", lambda s: loads.upload(s, loads.upload_whole, big), [OURS, THEIRS],
              {THEIRS: 1.5}),
         Step(f"8 uploads of {part} MiB at once", "MiB/s", lambda s: loads.upload_parallel(s, 8, part), [OURS, THEIRS],
