@@ -13,7 +13,10 @@ int store_claim(struct store *store, const char *name, enum storage_claim_mode m
 #define CLEANUP_CLAIM CLEANUP(store_claim_releasep)
 void store_claim_releasep(struct storage_claim **claim);
 
-/* Write or remove under a claim; they fail with ESTALE if the claim was lost. */
+/*
+ * Write or remove under a claim. They fail with ESTALE if the claim was lost, also if that happened
+ * before all was written: then a client must not be told that it was.
+ */
 int store_write_claimed(struct store *store, struct storage_claim *claim,
                         const struct storage_step *steps, size_t count, struct error *err) MUST_USE;
 int store_remove_claimed(struct store *store, struct storage_claim *claim, const char *const *keys,

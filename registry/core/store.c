@@ -15,8 +15,11 @@
 #include "registry/core/tag-names.h"
 #include "registry/core/upload-hashes.h"
 
-/* How long a request waits for others that have claimed the same repository. */
-enum { CLAIM_PATIENCE_MS = 20000 };
+/*
+ * How long a request waits for others that have claimed the same repository: longer than the claim of
+ * a server that was killed while no request used it.
+ */
+enum { CLAIM_PATIENCE_MS = 25000 };
 
 int store_open(struct storage *storage, struct store **ret, struct error *err)
 {
@@ -163,7 +166,9 @@ int store_write_claimed(struct store *store, struct storage_claim *claim,
 {
     int r = check_claim(claim, err);
 
-    return r < 0 ? r : storage_write(store->storage, steps, count, err);
+    if (r == 0)
+        r = storage_write(store->storage, steps, count, err);
+    return r == 0 ? check_claim(claim, err) : r;
 }
 
 int store_remove_claimed(struct store *store, struct storage_claim *claim, const char *const *keys,
@@ -171,5 +176,7 @@ int store_remove_claimed(struct store *store, struct storage_claim *claim, const
 {
     int r = check_claim(claim, err);
 
-    return r < 0 ? r : storage_remove(store->storage, keys, count, err);
+    if (r == 0)
+        r = storage_remove(store->storage, keys, count, err);
+    return r == 0 ? check_claim(claim, err) : r;
 }

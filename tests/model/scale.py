@@ -4,12 +4,10 @@
     tests/model/scale.py            prints the tables
     tests/model/scale.py --check    fails if the page has others
 
-The costs of single requests were counted by tests/bench/s3-bench.py. The rest is arithmetic, and
-two simulations with a fixed seed: servers that read the list of a collector, and clients that push
-to one repository.
+The costs of single requests were counted by tests/bench/s3-bench.py. The rest is arithmetic, and a
+simulation with a fixed seed: servers that read the list of a collector.
 """
 
-import heapq
 import math
 import pathlib
 import random
@@ -28,7 +26,10 @@ BLOBS = 5                       # of an image: a configuration and four layers
 TAG_GETS, MANIFEST_GETS, BLOB_GETS = 1, 1, 2  # with the bytes of manifests in memory
 # Reads and lists, writes and deletes: of a blob that is pushed with POST, PATCH and PUT, and of a
 # manifest.
-BLOB_PUSH, MANIFEST_PUSH = (1, 7), (14, 7)
+BLOB_PUSH, MANIFEST_PUSH = (1, 7), (12, 5)
+# The shared claim of a server on a repository: to take and to give back, to renew, and how long it
+# stays after a push. A server that has claims looks each second whether others want them.
+CLAIM, RENEWAL, KEPT_S, RENEWED_S, WISHES_S = 3, 1, 10, 10, 1
 COLLECT_REPOSITORY = 8          # lists: revisions and referrers, layers twice; of two algorithms
 COLLECT_MANIFEST = 3            # link twice, bytes
 COLLECT_LINK = 3                # its time, and promises on the two days of a grace of 24 h
@@ -123,7 +124,7 @@ def collection_table():
                  with_times(parts))
 
 
-# --- simulations ----------------------------------------------------------------------------------
+# --- a simulation and claims ----------------------------------------------------------------------------------
 
 def wait_for_leases(servers, latency_s):
     """Returns how long the collector waits until all leases name its list, its requests, and its
@@ -161,42 +162,17 @@ def waiting_table():
                   "longest look", "removals/s"), rows)
 
 
-def push_together(clients, latency_s, seconds=10):
-    """Clients that push manifests to one repository without a pause. Returns pushes a second, and
-    writes that failed for each.
-    """
-    chance = random.Random(SEED)
-    version, pushes, conflicts = 0, 0, 0
-    # (time, client, step, 0 for the claim or 1 for its end, the version that was read). Each of the
-    # two is a read and a conditional write.
-    events = [(chance.random() * latency_s, client, "read", 0, 0) for client in range(clients)]
-    heapq.heapify(events)
-    while events[0][0] < seconds:
-        now, client, step, part, seen = heapq.heappop(events)
-        then = now + latency_s * (0.75 + chance.random() / 2)
-        if step == "read":
-            heapq.heappush(events, (then, client, "write", part, version))
-        elif seen != version:
-            conflicts += 1  # it looks whether the version at the key is its own, and begins anew
-            heapq.heappush(events, (then + latency_s, client, "read", part, 0))
-        else:
-            version += 1
-            pushes += part
-            work = 8 * latency_s if part == 0 else 0  # what lies between the claim and its end
-            heapq.heappush(events, (then + work, client, "read", 1 - part, 0))
-    return pushes / seconds, conflicts / max(1, pushes)
-
-
 def claims_table():
     rows = []
-    for clients in (1, 4, 16, 64, 250):
-        row = [number(clients)]
-        for latency_ms in (5, 20):
-            rate, conflicts = push_together(clients, latency_ms / 1000)
-            row += [number(rate), number(conflicts) if conflicts else "0"]
-        rows.append(row)
-    return table(("clients that push to one repository", "pushes/s at 5 ms",
-                  "refused writes of each", "pushes/s at 20 ms", "refused writes of each"), rows)
+    for pushes in (0.05, 0.2, 1, 10, 100):  # a second, at regular intervals
+        is_kept = 1 / pushes <= KEPT_S
+        claim = RENEWAL / RENEWED_S if is_kept else CLAIM * pushes
+        looks = WISHES_S * (1 if is_kept else KEPT_S * pushes)
+        rows.append((number(pushes), number(claim / pushes), number(looks),
+                     f"{pushes / PUTS_S:.1%}"))
+    return table(("pushes/s to one repository by one server", "requests for the claim of each",
+                  "reads/s of what others want", "writes of the tags' mark, of a partition's limit"),
+                 rows)
 
 
 def main():

@@ -22,12 +22,13 @@ struct s3 {
     struct s3_options options;
     char *prefix; /* of all keys, with a slash at its end */
     struct s3_abilities abilities;
+    struct claims *claims;
     struct lease *lease;
     struct promises *promises;
     struct upload_table *uploads;
     struct remover *remover;
     struct collection_record *collections;
-    int64_t shift_s; /* tests add it to the store's clock */
+    int64_t shift_s; /* tests add it to the store's clock; atomic */
     /* Tests make objects older that were written until then. */
     int64_t older_until_s, older_by_s;
 };

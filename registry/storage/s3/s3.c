@@ -5,13 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/storage/s3/claim-table.h"
 #include "registry/storage/s3/collection-record.h"
 #include "registry/storage/s3/lease.h"
 #include "registry/storage/s3/promise.h"
 #include "registry/storage/s3/remover.h"
 #include "registry/storage/s3/upload-table.h"
 
-enum { CHECK_MS = 3000, WRITE_PATIENCE_MS = 30000, USUAL_PART = 10 << 20, USUAL_COPY_PART = 32 << 20 };
+enum {
+    CHECK_MS = 3000,
+    WRITE_PATIENCE_MS = 30000,
+    USUAL_PART = 10 << 20,
+    USUAL_COPY_PART = 32 << 20
+};
 
 #define USUAL_COPY_THRESHOLD UINT32_MAX
 
@@ -23,6 +29,7 @@ static struct s3 *s3_of(struct storage *storage)
 static void s3_free(struct s3 *s3)
 {
     remover_free(s3->remover);
+    claims_free(s3->claims);
     lease_free(s3->lease);
     collection_record_free(s3->collections);
     upload_table_free(s3->uploads);
@@ -51,8 +58,7 @@ static void close_bucket(struct storage *storage)
 static int check_bucket(struct storage *storage, struct error *err)
 {
     CLEANUP(s3_answer_done) struct s3_answer answer = {0};
-    const struct s3_request request = {
-        .method = "HEAD", .key = "", .deadline_ms = CHECK_MS};
+    const struct s3_request request = {.method = "HEAD", .key = "", .deadline_ms = CHECK_MS};
     int r = s3_call(s3_of(storage)->client, &request, &answer, err);
 
     return r < 0 || answer.status == 200 ? r : s3_answer_fail(&answer, &request, err);
@@ -60,7 +66,8 @@ static int check_bucket(struct storage *storage, struct error *err)
 
 static int64_t get_time(struct storage *storage)
 {
-    return s3_client_now(s3_of(storage)->client) + s3_of(storage)->shift_s;
+    return s3_client_now(s3_of(storage)->client) +
+           __atomic_load_n(&s3_of(storage)->shift_s, __ATOMIC_RELAXED);
 }
 
 int64_t s3_time_of(const struct s3 *s3, int64_t written_s)
@@ -76,7 +83,7 @@ void s3_make_older(struct storage *storage, int64_t seconds)
 
 void s3_pass_time(struct storage *storage, int64_t seconds)
 {
-    s3_of(storage)->shift_s += seconds;
+    __atomic_add_fetch(&s3_of(storage)->shift_s, seconds, __ATOMIC_RELAXED);
 }
 
 static bool is_remote(const struct storage *storage)
@@ -300,12 +307,13 @@ int s3_open(const struct s3_options *options, struct storage **ret, struct error
     s3->client = options->client;
     s3->options = *options;
     set_usual_sizes(&s3->options);
+    s3->claims = claims_new(s3);
     s3->lease = lease_new(s3);
     s3->promises = promises_new();
     s3->uploads = upload_table_new();
     s3->remover = remover_new(s3);
     s3->collections = collection_record_new(s3);
-    r = s3->lease && s3->promises && s3->uploads && s3->remover && s3->collections &&
+    r = s3->claims && s3->lease && s3->promises && s3->uploads && s3->remover && s3->collections &&
                 set_prefix(s3, options->root) == 0
             ? s3_probe(s3, err)
             : error_set_oom(err);
