@@ -4,10 +4,12 @@ import datetime
 import hashlib
 import hmac
 import http.client
+import time
 import urllib.parse
 import xml.etree.ElementTree
 
 TIMEOUT_S = 600
+IDLE_S = 20  # a gateway closes connections that nobody used for about a minute
 SERVICE = "s3"
 
 
@@ -52,7 +54,7 @@ class S3:
     def __init__(self, endpoint, access_key, secret_key, bucket, region="us-east-1"):
         self.host = endpoint.partition("://")[2]
         self.access_key, self.secret_key, self.bucket, self.region = access_key, secret_key, bucket, region
-        self.connection = None
+        self.connection, self.used_s = None, 0
 
     def call(self, method, key="", query=None, headers=None, body=b"", digest=None):
         """Sends a signed request; the connection is kept. key "" is the bucket itself."""
@@ -76,6 +78,9 @@ class S3:
                 f"Signature={key.hex()}")
 
     def _send(self, method, target, headers, body):
+        if time.monotonic() > self.used_s + IDLE_S:
+            self.close()
+        self.used_s = time.monotonic()
         if not self.connection:
             self.connection = http.client.HTTPConnection(self.host, timeout=TIMEOUT_S)
         headers = {name: value for name, value in headers.items() if name != "host"}
