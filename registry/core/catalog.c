@@ -16,12 +16,13 @@
 #include "registry/core/store-private.h"
 
 /* Names of a directory that are read at once; a request of the backend has some more. */
-enum { PART = 990 };
+enum { PART = 990, DIRECTORY_SIZE = NAME_MAX_SIZE + 3 };
 
 struct walk {
     struct store *store;
-    struct key_window *window; /* NULL unless the storage is remote */
-    const char *last; /* NULL: from the first */
+    struct key_window *window;  /* NULL unless the storage is remote */
+    struct storage_list *ahead; /* the first part of walk->name, if it was read ahead, or NULL */
+    const char *last;           /* NULL: from the first */
     size_t n;
     const struct store_filter *filter; /* NULL: all */
     enum store_repositories kind;
@@ -97,36 +98,84 @@ static int add_repository(struct walk *walk, const struct storage_list *list)
 
 static int look_at(struct walk *walk, struct error *err);
 
+/* The first parts of some entries of a list, which were read beside each other. */
+struct ahead {
+    struct storage_list parts[KEY_WINDOW_AHEAD];
+    size_t entries[KEY_WINDOW_AHEAD];
+    size_t count, next;
+};
+
+static void ahead_done(struct ahead *ahead)
+{
+    for (size_t i = 0; i < ahead->count; i++)
+        storage_list_done(&ahead->parts[i]);
+    *ahead = (struct ahead){0};
+}
+
+/* NULL if it was not read. */
+static struct storage_list *ahead_take(struct ahead *ahead, size_t entry)
+{
+    if (ahead->next == ahead->count || ahead->entries[ahead->next] != entry)
+        return NULL;
+    return &ahead->parts[ahead->next++];
+}
+
+/*
+ * Has walk->name, of that size, name what is below it. Returns whether it is to be visited. In any
+ * case, leave_below() follows.
+ */
+static bool enter_below(struct walk *walk, size_t size, const char *below)
+{
+    size_t start = size ? size + 1 : 0, name_size = strlen(below);
+
+    if (below[0] == '_' || start + name_size > NAME_MAX_SIZE)
+        return false;
+    if (size)
+        walk->name[size] = '/';
+    memcpy(walk->name + start, below, name_size + 1);
+    return !is_before_page(walk);
+}
+
+static void leave_below(struct walk *walk, size_t size)
+{
+    walk->name[size] = '\0';
+}
+
+static int look_ahead(struct walk *walk, const struct storage_list *list, size_t first,
+                      struct ahead *ahead, struct error *err);
+
 static int look_below(struct walk *walk, const struct storage_list *list, struct error *err)
 {
-    size_t size = strlen(walk->name), start = size ? size + 1 : 0;
+    CLEANUP(ahead_done) struct ahead ahead = {0};
+    size_t size = strlen(walk->name);
     int r = 0;
 
     for (size_t i = 0; r == 0 && !walk->names.has_more && i < list->count; i++) {
-        const char *below = list->entries[i]->name;
-        size_t name_size = strlen(below);
-
-        if (below[0] == '_' || start + name_size > NAME_MAX_SIZE)
-            continue;
-        if (size)
-            walk->name[size] = '/';
-        memcpy(walk->name + start, below, name_size + 1);
-        if (!is_before_page(walk))
+        if (walk->window && ahead.next == ahead.count)
+            r = look_ahead(walk, list, i, &ahead, err);
+        if (r == 0 && enter_below(walk, size, list->entries[i]->name)) {
+            walk->ahead = ahead_take(&ahead, i);
             r = look_at(walk, err);
-        walk->name[size] = '\0';
+        }
+        leave_below(walk, size);
     }
     return r;
 }
 
 /* --- on a remote storage --------------------------------------------------------------------- */
 
+static void format_directory(const struct walk *walk, char ret[DIRECTORY_SIZE])
+{
+    snprintf(ret, DIRECTORY_SIZE, "%s%s", walk->name, *walk->name ? "/" : "");
+}
+
 /* The names directly below walk->name after a name, at least PART if there are so many. */
 static int read_part(struct walk *walk, const char *after, struct storage_list *ret,
                      struct error *err)
 {
-    char directory[NAME_MAX_SIZE + 3];
+    char directory[DIRECTORY_SIZE];
 
-    snprintf(directory, sizeof(directory), "%s%s", walk->name, *walk->name ? "/" : "");
+    format_directory(walk, directory);
     return key_window_list(walk->window, directory, after, PART, ret, err);
 }
 
@@ -169,9 +218,21 @@ static int add_if_repository(struct walk *walk, const struct storage_list *part,
     return r == 0 && add_repository(walk, part) < 0 ? error_set_oom(err) : r;
 }
 
+/* The first part of walk->name, which may have been read ahead. */
+static int read_first_part(struct walk *walk, struct storage_list *ahead, struct storage_list *ret,
+                           struct error *err)
+{
+    if (!ahead)
+        return read_part(walk, NULL, ret, err);
+    *ret = *ahead;
+    *ahead = (struct storage_list){0};
+    return 0;
+}
+
 /* Like look_at(), part by part. */
 static int look_at_parts(struct walk *walk, struct error *err)
 {
+    struct storage_list *ahead = steal_ptr(&walk->ahead);
     char after[NAME_MAX_SIZE + 1];
     bool is_begun = find_beginning(walk, after), has_more = true, is_first = !is_begun;
     int r = is_begun ? look_at_one(walk, after, err) : 0;
@@ -179,7 +240,8 @@ static int look_at_parts(struct walk *walk, struct error *err)
     while (r == 0 && has_more && !walk->names.has_more) {
         CLEANUP(storage_list_done) struct storage_list part = {0};
 
-        r = read_part(walk, is_first ? NULL : after, &part, err);
+        r = is_first ? read_first_part(walk, ahead, &part, err)
+                     : read_part(walk, after, &part, err);
         if (r == 0 && is_first)
             r = add_if_repository(walk, &part, err);
         if (r == 0)
@@ -190,6 +252,43 @@ static int look_at_parts(struct walk *walk, struct error *err)
         is_first = false;
     }
     return r;
+}
+
+/* How many directories from walk->name on are listed together: not many more than the page needs.
+ */
+static size_t count_ahead(const struct walk *walk)
+{
+    char directory[DIRECTORY_SIZE];
+    size_t most, wanted = walk->n - walk->names.count;
+
+    format_directory(walk, directory);
+    most = key_window_count_ahead(walk->window, directory);
+    return most <= wanted ? most : wanted + 1;
+}
+
+/* Lists entries from the first one on beside each other, if each of them needs a request anyway. */
+static int look_ahead(struct walk *walk, const struct storage_list *list, size_t first,
+                      struct ahead *ahead, struct error *err)
+{
+    char directories[KEY_WINDOW_AHEAD][DIRECTORY_SIZE], beginning[NAME_MAX_SIZE + 1];
+    const char *pointers[KEY_WINDOW_AHEAD];
+    size_t size = strlen(walk->name), count = 0, most = 1;
+
+    ahead_done(ahead);
+    for (size_t i = first; i < list->count && count < most; i++) {
+        if (enter_below(walk, size, list->entries[i]->name) && !find_beginning(walk, beginning)) {
+            most = count == 0 ? count_ahead(walk) : most;
+            format_directory(walk, directories[count]);
+            pointers[count] = directories[count];
+            ahead->entries[count++] = i;
+        }
+        leave_below(walk, size);
+    }
+    if (count < 2 || most < 2)
+        return 0;
+    ahead->count = count;
+    return key_window_list_ahead(walk->window, &walk->store->lists, pointers, count, PART,
+                                 ahead->parts, err);
 }
 
 /* --- a walk ---------------------------------------------------------------------------------- */
@@ -226,8 +325,8 @@ static int look_at(struct walk *walk, struct error *err)
 
 static int list(struct walk *walk, struct store_names *ret, struct error *err)
 {
-    CLEANUP(key_window_done) struct key_window window =
-        key_window_of(walk->store->storage, KEY_REPOSITORIES "/");
+    CLEANUP(key_window_done)
+    struct key_window window = key_window_of(walk->store->storage, KEY_REPOSITORIES "/");
     int r;
 
     if (storage_is_remote(walk->store->storage))

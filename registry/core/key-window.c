@@ -1,7 +1,7 @@
 /*
- * The storage orders by key, walks order by name: "a-b/" comes before "a/" in a page, but after it in
- * a walk. So a page for "a/" begins at "a", before such neighbours. If there are too many of them,
- * another page begins at "a/".
+ * The storage orders by key, walks order by name: "a-b/" comes before "a/" in a page, but after it
+ * in a walk. So a page for "a/" begins at "a", before such neighbours. If there are too many of
+ * them, another page begins at "a/".
  */
 #include "registry/core/key-window.h"
 
@@ -170,7 +170,7 @@ static void note_use(struct key_window *window, bool is_useful)
         window->skips = window->useless < 5 ? (1u << window->useless) - 1 : SKIPS_MAX;
 }
 
-static int list_directly(struct key_window *window, const char *directory, const char *after,
+static int list_directly(const struct key_window *window, const char *directory, const char *after,
                          size_t limit, struct storage_list *ret, struct error *err)
 {
     char prefix[2 * KEY_SIZE];
@@ -201,6 +201,42 @@ int key_window_list(struct key_window *window, const char *directory, const char
     *ret = list;
     list = (struct storage_list){0};
     return 0;
+}
+
+/* --- directories ahead ----------------------------------------------------------------------- */
+
+size_t key_window_count_ahead(const struct key_window *window, const char *directory)
+{
+    if (answers(window, directory))
+        return 0;
+    return window->skips < KEY_WINDOW_AHEAD ? window->skips : KEY_WINDOW_AHEAD;
+}
+
+struct ahead {
+    const struct key_window *window;
+    const char *const *directories;
+    size_t limit;
+    struct storage_list *lists;
+};
+
+static int list_one_ahead(void *object, size_t index, struct error *err)
+{
+    const struct ahead *ahead = object;
+
+    return list_directly(ahead->window, ahead->directories[index], NULL, ahead->limit,
+                         &ahead->lists[index], err);
+}
+
+int key_window_list_ahead(struct key_window *window, struct parallel *parallel,
+                          const char *const *directories, size_t count, size_t limit,
+                          struct storage_list *ret_lists, struct error *err)
+{
+    struct ahead ahead = {window, directories, limit, ret_lists};
+
+    for (size_t i = 0; i < count; i++)
+        ret_lists[i] = (struct storage_list){0};
+    window->skips -= count < window->skips ? (unsigned)count : window->skips;
+    return parallel_for(parallel, count, KEY_WINDOW_AHEAD, list_one_ahead, &ahead, err);
 }
 
 /* --- keys ------------------------------------------------------------------------------------ */

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "registry/core/key.h"
+#include "registry/core/parallel.h"
 #include "registry/storage/storage.h"
 
 /*
@@ -30,6 +31,21 @@ void key_window_done(struct key_window *window);
 /* Like storage_list() of a directory, but may return more names if they need no further request. */
 int key_window_list(struct key_window *window, const char *directory, const char *after,
                     size_t limit, struct storage_list *ret, struct error *err) MUST_USE;
+
+/*
+ * How many directories of a walk, from this one on, each need a request of their own, which may be
+ * sent together with key_window_list_ahead(): at most KEY_WINDOW_AHEAD. 0: call key_window_list().
+ */
+enum { KEY_WINDOW_AHEAD = 8 };
+size_t key_window_count_ahead(const struct key_window *window, const char *directory);
+
+/*
+ * Like key_window_list() from the first name on, for several directories at once. ret_lists has one
+ * for each; free them with storage_list_done(), also after a failure.
+ */
+int key_window_list_ahead(struct key_window *window, struct parallel *parallel,
+                          const char *const *directories, size_t count, size_t limit,
+                          struct storage_list *ret_lists, struct error *err) MUST_USE;
 
 /* Whether there is an object at the key, which lies below a directory of the root. */
 int key_window_has(struct key_window *window, const char *key, bool *ret,

@@ -4,6 +4,7 @@
 
 #include "registry/core/events.h"
 #include "registry/core/key.h"
+#include "registry/core/parallel.h"
 #include "registry/core/quota.h"
 #include "registry/core/store.h"
 #include "registry/storage/storage.h"
@@ -22,6 +23,7 @@ struct store {
     void *quotas_object;
     event_listener *listener; /* NULL: none */
     void *listener_object;
+    struct parallel lists; /* of directories that are listed ahead, for all requests together */
     struct search_progress *searches; /* of referrers that are not in the index */
     bool is_cancelled;                /* atomic: see store_cancel() */
 };

@@ -21,6 +21,9 @@
  */
 enum { CLAIM_PATIENCE_MS = 25000 };
 
+/* Threads that list directories ahead, beside those of the requests. */
+enum { LISTS_AHEAD = 16 };
+
 int store_open(struct storage *storage, struct store **ret, struct error *err)
 {
     CLEANUP(store_closep) struct store *store = calloc(1, sizeof(*store));
@@ -30,6 +33,7 @@ int store_open(struct storage *storage, struct store **ret, struct error *err)
         return error_set_oom(err);
     }
     store->storage = storage;
+    store->lists.spare = LISTS_AHEAD;
     store->uploads = upload_hashes_new();
     store->types = type_cache_new();
     store->searches = search_progress_new();
