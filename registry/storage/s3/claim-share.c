@@ -30,7 +30,7 @@ static int take_line(struct claims *claims, struct claim_entry *entry, struct er
     entry->ask_ms = r == 0 || entry->ask_ms == 0 ? ASK_MIN_MS : entry->ask_ms * 2;
     if (entry->ask_ms > ASK_MAX_MS)
         entry->ask_ms = ASK_MAX_MS;
-    entry->ask_after_ms = monotonic_ms() + entry->ask_ms;
+    entry->ask_after_ms = r == 0 ? 0 : monotonic_ms() + entry->ask_ms;
     if (r == 0 && claims->lines++ == 0)
         pthread_cond_signal(&claims->keeper);
     if (obstacle.is_wanted)
@@ -124,7 +124,7 @@ int claims_share(struct claims *claims, struct claim_entry *entry, int64_t end_m
     claims_start_thread(claims);
     for (;;) {
         r = try_to_share(claims, entry, is_first || monotonic_ms() >= entry->ask_after_ms, err);
-        is_first = false;
+        is_first = is_first && r != STORAGE_WOULD_WAIT;
         if (r <= 0 || (r == STORAGE_WOULD_WAIT && wait_for_change(claims, entry, end_ms)))
             break;
     }
