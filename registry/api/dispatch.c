@@ -30,6 +30,17 @@ enum http_result call_move(struct call *call)
     return HTTP_ON_WORKER;
 }
 
+enum http_result call_wait(struct call *call,
+                           bool (*notify)(void *object, void (*ready)(void *object),
+                                          void *ready_object),
+                           void *object)
+{
+    call_move(call);
+    call->request->notify = notify;
+    call->request->notify_object = object;
+    return HTTP_LATER;
+}
+
 enum http_result call_move_to_computer(struct call *call)
 {
     call_move(call);

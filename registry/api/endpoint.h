@@ -110,6 +110,15 @@ static inline bool call_is_on_worker(const struct call *call)
 }
 enum http_result call_move(struct call *call);
 
+/*
+ * Has a phase that is on a worker repeated there once notify() says so. No thread waits in the
+ * meantime: "return call_wait(call, notify, object);"
+ */
+enum http_result call_wait(struct call *call,
+                           bool (*notify)(void *object, void (*ready)(void *object),
+                                          void *ready_object),
+                           void *object);
+
 /* Lets the answer's source wait on the pool for that. To be called in the last phase. */
 void call_stream(struct call *call);
 

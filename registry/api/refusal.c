@@ -24,6 +24,9 @@ static const struct failure {
     {ENOSPC, 507, "the registry's storage is full"},
     {EDQUOT, 507, "the registry's storage is full"},
     {EFBIG, 507, "the registry's storage does not support files of this size"},
+    {EOVERFLOW, 413,
+     "the blob needs more parts than the bucket allows; the registry needs a larger "
+     "storage.s3.chunksize"},
     {EROFS, 503, "the registry's storage is read-only"},
     {EMFILE, 503, "the registry has too many open files; try again later"},
     {ENFILE, 503, "the registry has too many open files; try again later"},

@@ -51,6 +51,44 @@ void writing_release_at_end(struct call *call)
     writing_release(call);
 }
 
+static bool notify_of_memory(void *object, void (*ready)(void *object), void *ready_object)
+{
+    return upload_notify(object, ready, ready_object);
+}
+
+/* After upload_reserve() or upload_prepare_end(). HTTP_MORE: the call can go on. */
+static enum http_result after_reserving(struct call *call, int r)
+{
+    struct writing *writing = call->state;
+
+    if (r == STORE_BUSY)
+        return call_wait(call, notify_of_memory, writing->upload);
+    if (r < 0)
+        writing->state = WRITING_FAILED;
+    return HTTP_MORE;
+}
+
+enum http_result writing_prepare_end(struct call *call)
+{
+    struct writing *writing = call->state;
+
+    if (!call_is_on_worker(call))
+        return call_move(call);
+    if (!writing || writing->state != WRITING_OPEN)
+        return HTTP_MORE;
+    return after_reserving(call, upload_prepare_end(writing->upload, &writing->err));
+}
+
+static enum http_result write_piece(struct writing *writing, const void *data, size_t size)
+{
+    writing->received += size;
+    if (writing->received > writing->room)
+        writing->state = WRITING_OVER_QUOTA;
+    else if (upload_write(writing->upload, data, size, &writing->err) < 0)
+        writing->state = WRITING_FAILED;
+    return HTTP_MORE;
+}
+
 enum http_result writing_receive(struct call *call, const void *data, size_t size)
 {
     struct writing *writing = call->state;
@@ -59,12 +97,13 @@ enum http_result writing_receive(struct call *call, const void *data, size_t siz
         return HTTP_MORE;
     if (!call_is_on_worker(call) && upload_would_wait(writing->upload, size))
         return call_move(call);
-    writing->received += size;
-    if (writing->received > writing->room)
-        writing->state = WRITING_OVER_QUOTA;
-    else if (upload_write(writing->upload, data, size, &writing->err) < 0)
-        writing->state = WRITING_FAILED;
-    return HTTP_MORE;
+    if (call_is_on_worker(call)) {
+        int r = upload_reserve(writing->upload, size, &writing->err);
+
+        if (r != 0)
+            return after_reserving(call, r);
+    }
+    return write_piece(writing, data, size);
 }
 
 struct writing *writing_start(struct call *call, struct response *response, struct upload *upload)

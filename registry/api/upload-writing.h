@@ -14,7 +14,7 @@ struct writing {
     struct digest digest; /* the expected digest of the blob */
     bool has_digest;
     enum writing_state state;
-    struct error err; /* of WRITING_FAILED */
+    struct error err;  /* of WRITING_FAILED */
     uint64_t expected; /* the length that Content-Range announces; 0: none */
     uint64_t received;
     uint64_t room; /* how many bytes the quotas still allow; UINT64_MAX: no limit */
@@ -31,6 +31,12 @@ void writing_check_room(struct call *call, struct response *response, struct wri
 
 /* The receive() of an endpoint: writes a piece of the body to the session. */
 enum http_result writing_receive(struct call *call, const void *data, size_t size);
+
+/*
+ * To be called first after the body. Anything but HTTP_MORE is what the phase must return: it waits
+ * for a worker, or for the memory that it needs to keep or commit the session.
+ */
+enum http_result writing_prepare_end(struct call *call);
 
 /*
  * Returns whether the body was written and has the length that Content-Range announced. If not,

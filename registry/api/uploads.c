@@ -160,9 +160,10 @@ static void answer_kept(const struct call *call, struct response *response)
 static enum http_result answer_start(struct call *call, struct response *response)
 {
     struct writing *writing = call->state;
+    enum http_result result = writing_prepare_end(call);
 
-    if (!call_is_on_worker(call))
-        return call_move(call);
+    if (result != HTTP_MORE)
+        return result;
     if (!writing_is_received(call, writing, response))
         return let_go_if_refused(call, response);
     /*
@@ -242,9 +243,10 @@ static enum http_result begin_patch(struct call *call, struct response *response
 static enum http_result answer_patch(struct call *call, struct response *response)
 {
     struct writing *writing = call->state;
+    enum http_result result = writing_prepare_end(call);
 
-    if (!call_is_on_worker(call))
-        return call_move(call);
+    if (result != HTTP_MORE)
+        return result;
     if (writing_is_received(call, writing, response))
         answer_kept(call, response);
     writing_release(call);
@@ -281,8 +283,10 @@ static enum http_result begin_put(struct call *call, struct response *response)
 
 static enum http_result answer_put(struct call *call, struct response *response)
 {
-    if (!call_is_on_worker(call))
-        return call_move(call);
+    enum http_result result = writing_prepare_end(call);
+
+    if (result != HTTP_MORE)
+        return result;
     if (writing_is_received(call, call->state, response))
         writing_commit(call, response);
     writing_release(call);

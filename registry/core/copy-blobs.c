@@ -199,7 +199,9 @@ static int pass_bytes(const struct transfer *transfer, struct storage_upload *up
         return error_set_oom(err);
     while ((n = read_block(transfer, offset, err)) > 0) {
         hasher_write(hasher, transfer->block, (size_t)n);
-        r = storage_upload_append(upload, offset, transfer->block, (size_t)n, err);
+        r = storage_upload_reserve(upload, (size_t)n, STORAGE_MAY_WAIT, err);
+        if (r == 0)
+            r = storage_upload_append(upload, offset, transfer->block, (size_t)n, err);
         offset += (uint64_t)n;
         if (r == 0)
             r = keep_sometimes(upload, offset, &next, err);

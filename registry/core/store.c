@@ -75,6 +75,7 @@ int store_check(struct store *store, struct error *err)
 void store_cancel(struct store *store)
 {
     __atomic_store_n(&store->is_cancelled, true, __ATOMIC_RELAXED);
+    storage_stop_waiting(store->storage);
 }
 
 int store_may_go_on(const struct store *store, struct error *err)

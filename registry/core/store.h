@@ -67,9 +67,9 @@ void store_count_cache(struct store *store, uint64_t *ret_hits, uint64_t *ret_mi
 void store_cancel(struct store *store);
 
 /*
- * Whether a failure concerns more than one object: memory or descriptors are exhausted, the server is
- * being stopped, or the storage does not answer. After such a failure a list must fail as a whole,
- * and not leave out the object.
+ * Whether a failure concerns more than one object: memory or descriptors are exhausted, the server
+ * is being stopped, or the storage does not answer. After such a failure a list must fail as a
+ * whole, and not leave out the object.
  */
 bool store_is_general_failure(int r);
 
@@ -78,8 +78,8 @@ bool store_is_general_failure(int r);
 struct store_names {
     char **items;
     size_t count;
-    bool has_more; /* there are more names than fit on the page */
-    size_t unreadable; /* how many were omitted because they cannot be read */
+    bool has_more;        /* there are more names than fit on the page */
+    size_t unreadable;    /* how many were omitted because they cannot be read */
     char *unreadable_why; /* the reason for the first of them; NULL: none, or out of memory */
 };
 void store_names_done(struct store_names *names);
@@ -130,8 +130,8 @@ int store_want_blob(struct store *store, const char *name, const struct digest *
 
 /*
  * An address of the bytes of a blob in the storage, for STORE_ADDRESS_S and one method (GET or
- * HEAD). Do not log it. STORE_NOT_FOUND if the storage has no addresses. *ret is owned by the caller,
- * free with free(). Waits.
+ * HEAD). Do not log it. STORE_NOT_FOUND if the storage has no addresses. *ret is owned by the
+ * caller, free with free(). Waits.
  */
 enum { STORE_ADDRESS_S = 20 * 60 };
 int store_get_address(struct store *store, const struct store_blob *blob, const char *method,
@@ -157,8 +157,8 @@ ssize_t store_reader_read(struct store_reader *reader, uint64_t offset, void *re
 ssize_t store_reader_try(struct store_reader *reader, uint64_t offset, void *ret_data, size_t size);
 void store_reader_wait(struct store_reader *reader);
 /*
- * The same without a thread that waits: has ready(object) called once, on any thread, also before it
- * returns. ready() must not use the reader, which must not be closed before. Returns false, and
+ * The same without a thread that waits: has ready(object) called once, on any thread, also before
+ * it returns. ready() must not use the reader, which must not be closed before. Returns false, and
  * calls nothing, if only store_reader_wait() can help.
  */
 bool store_reader_notify(struct store_reader *reader, void (*ready)(void *object), void *object);
@@ -248,6 +248,23 @@ uint64_t upload_get_size(const struct upload *upload);
  */
 int upload_write(struct upload *upload, const void *data, size_t size, struct error *err) MUST_USE;
 bool upload_would_wait(const struct upload *upload, size_t size);
+
+/*
+ * Makes room in memory for size more bytes. STORE_BUSY: other uploads have the memory; call it
+ * again after upload_notify(). Waits for the storage, but not for other uploads. Call it before
+ * upload_write() if upload_would_wait().
+ */
+int upload_reserve(struct upload *upload, size_t size, struct error *err) MUST_USE;
+
+/* The same before upload_keep() and upload_commit(). Also appends the gathered pieces. */
+int upload_prepare_end(struct upload *upload, struct error *err) MUST_USE;
+
+/*
+ * After STORE_BUSY: has ready(object) called once when the upload is the next one, on any thread,
+ * also before it returns. The upload must not be used before. Returns false, and calls nothing, if
+ * it is now.
+ */
+bool upload_notify(struct upload *upload, void (*ready)(void *object), void *object);
 
 /*
  * Appends the gathered pieces. Committing and releasing do this, too, but releasing reports no

@@ -353,6 +353,32 @@ bool upload_would_wait(const struct upload *upload, size_t size)
     return storage_upload_would_wait(upload->session, upload->held + size);
 }
 
+static int reserve(struct upload *upload, size_t size, struct error *err)
+{
+    int r = storage_upload_reserve(upload->session, size, STORAGE_MUST_NOT_WAIT, err);
+
+    if (r <= 0)
+        return r;
+    return r == STORAGE_WOULD_WAIT ? STORE_BUSY : fail_lost(upload, err);
+}
+
+int upload_reserve(struct upload *upload, size_t size, struct error *err)
+{
+    return reserve(upload, upload->held + size, err);
+}
+
+int upload_prepare_end(struct upload *upload, struct error *err)
+{
+    int r = flush(upload, err);
+
+    return r == 0 ? reserve(upload, 0, err) : r;
+}
+
+bool upload_notify(struct upload *upload, void (*ready)(void *object), void *object)
+{
+    return storage_upload_notify(upload->session, ready, object);
+}
+
 int upload_cancel(struct upload *upload, struct error *err)
 {
     int r = upload_remove_session(upload, err);

@@ -1,6 +1,6 @@
 /*
  * Calls the handler. Each call first runs on the event thread. If it would have to wait, it returns
- * HTTP_ON_WORKER and is repeated on a worker.
+ * HTTP_ON_WORKER and is repeated on a worker, or HTTP_LATER and is repeated once it can go on.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -90,9 +90,8 @@ static int submit(struct connection *connection)
 
     connection->job = (struct job){.run = run_job};
     __atomic_add_fetch(&server->handed_over, 1, __ATOMIC_SEQ_CST);
-    if (!server_is_stopping(server) &&
-        worker_pool_submit(request->pool, &request->owner, request->delay_ms, &connection->job) ==
-            0)
+    if (!server_is_stopping(server) && worker_pool_submit(request->pool, &request->owner,
+                                                          request->delay_ms, &connection->job) == 0)
         return 0;
     __atomic_sub_fetch(&server->handed_over, 1, __ATOMIC_SEQ_CST);
     return -EAGAIN;
@@ -113,7 +112,7 @@ static enum step hand_over(struct connection *connection)
 }
 
 /* The connection does not belong to this thread after loop_resume(). */
-static void on_source_ready(void *object)
+static void on_ready(void *object)
 {
     struct connection *connection = object;
     struct server *server = connection->loop->server;
@@ -122,28 +121,45 @@ static void on_source_ready(void *object)
     __atomic_sub_fetch(&server->handed_over, 1, __ATOMIC_SEQ_CST);
 }
 
-/* Returns whether the source is going to call on_source_ready(), or has called it. */
-static bool ask_for_notice(struct connection *connection)
+typedef bool notify_function(void *object, void (*ready)(void *object), void *ready_object);
+
+/* Returns whether notify() is going to have on_ready() called, or has. */
+static bool ask_for_notice(struct connection *connection, notify_function *notify, void *object)
 {
-    const struct response_source *source = &connection->response.source;
     struct server *server = connection->loop->server;
 
-    if (!source->notify || server_is_stopping(server))
+    if (!notify || server_is_stopping(server))
         return false;
     __atomic_add_fetch(&server->handed_over, 1, __ATOMIC_SEQ_CST);
-    if (source->notify(source->object, on_source_ready, connection))
+    if (notify(object, on_ready, connection))
         return true;
     __atomic_sub_fetch(&server->handed_over, 1, __ATOMIC_SEQ_CST);
     return false;
 }
 
+/* Repeats the call on a worker once its handler is told that it can go on. */
+static enum step wait_for_notice(struct connection *connection)
+{
+    const struct request *request = &connection->request;
+
+    if (connection_stash(connection) < 0)
+        return connection_go(connection, STATE_CLOSED);
+    connection->result = HTTP_ON_WORKER;
+    connection_go(connection, STATE_WORKER);
+    return ask_for_notice(connection, request->notify, request->notify_object)
+               ? STEP_WAIT
+               : hand_over(connection);
+}
+
 enum step connection_wait_for_source(struct connection *connection)
 {
+    const struct response_source *source = &connection->response.source;
+
     if (connection_stash(connection) < 0)
         return connection_go(connection, STATE_CLOSED);
     connection->call = CALL_SOURCE;
     connection_go(connection, STATE_WORKER);
-    if (ask_for_notice(connection))
+    if (ask_for_notice(connection, source->notify, source->object))
         return STEP_WAIT;
     /* The head was sent, so a busy server can only end the connection. */
     return submit(connection) == 0 ? STEP_WAIT : connection_go(connection, STATE_CLOSED);
@@ -189,6 +205,8 @@ enum step connection_after_call(struct connection *connection)
 {
     if (connection->call == CALL_SOURCE)
         return connection_go(connection, STATE_SEND);
+    if (connection->result == HTTP_LATER)
+        return wait_for_notice(connection);
     return connection->result == HTTP_ON_WORKER ? hand_over(connection) : after_result(connection);
 }
 

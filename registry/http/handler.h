@@ -21,6 +21,7 @@ enum http_result {
     /* receive() wants the rest of the body; after HTTP_DONE the rest is discarded */
     HTTP_MORE,
     HTTP_ON_WORKER, /* run this phase again on a worker */
+    HTTP_LATER,     /* the same, once request->notify says so; no thread waits. Only on a worker */
 };
 
 /* How a request ended. All members are borrowed. */

@@ -20,7 +20,7 @@ enum {
 
 struct request {
     const struct head *head; /* its method and target are NULL if the head could not be parsed */
-    char address[REQUEST_ADDRESS_MAX];       /* the client's; "" for a socket in the file system */
+    char address[REQUEST_ADDRESS_MAX]; /* the client's; "" for a socket in the file system */
     unsigned port;
     bool is_tls;
     uint64_t received; /* bytes of the body that were received */
@@ -28,10 +28,16 @@ struct request {
     void *state; /* used by the handler only; initially NULL */
 
     /* The handler sets these. */
-    bool is_admitted; /* if a body is refused, its rest is read without a limit */
+    bool is_admitted;         /* if a body is refused, its rest is read without a limit */
     struct worker_pool *pool; /* runs a phase that returned HTTP_ON_WORKER, */
-    struct job_owner owner; /* in this owner's queue, */
-    unsigned delay_ms; /* after this delay */
+    struct job_owner owner;   /* in this owner's queue, */
+    unsigned delay_ms;        /* after this delay */
+    /*
+     * For HTTP_LATER: has ready(ready_object) called once when the phase can go on, on any thread,
+     * also before it returns. False, and calls nothing: it can go on now.
+     */
+    bool (*notify)(void *object, void (*ready)(void *object), void *ready_object);
+    void *notify_object;
 
     bool is_on_worker; /* this phase runs on a worker thread, and may wait */
 };

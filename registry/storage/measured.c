@@ -155,6 +155,11 @@ static void measured_end_at(struct storage *storage, int64_t moment_ms)
     storage_end_at(inner_of(storage), moment_ms);
 }
 
+static void measured_stop_waiting(struct storage *storage)
+{
+    storage_stop_waiting(inner_of(storage));
+}
+
 static int measured_open(struct storage *storage, const char *key, enum storage_waiting waiting,
                          struct storage_reader **ret, struct storage_object *ret_object,
                          struct error *err)
@@ -257,6 +262,7 @@ static const struct storage_functions measured_functions = {
     .count_copies = measured_count_copies,
     .count_requests = measured_count_requests,
     .end_at = measured_end_at,
+    .stop_waiting = measured_stop_waiting,
     .head = measured_head,
     .get = measured_get,
     .open = measured_open,

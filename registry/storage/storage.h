@@ -137,19 +137,20 @@ struct storage_copy_counters {
     uint64_t hits, misses; /* blobs that were opened */
     uint64_t fills;        /* blobs that were added */
     uint64_t evictions;    /* blobs that were removed to make room */
-    uint64_t damaged;      /* blobs that were removed because they could not be read or were wrong */
-    uint64_t bytes;        /* of room that it takes now */
+    uint64_t damaged; /* blobs that were removed because they could not be read or were wrong */
+    uint64_t bytes;   /* of room that it takes now */
 };
 
 /* Requests to a remote storage since it was opened. */
 struct storage_request_counters {
-    uint64_t requests;  /* that were sent, with the retries */
-    uint64_t retries;   /* of these */
-    uint64_t failures;  /* of these: no answer, or one that says that the storage is not well */
-    uint64_t refused;   /* that were not sent, because the storage is down */
-    uint64_t renewals;  /* of the keys */
+    uint64_t requests; /* that were sent, with the retries */
+    uint64_t retries;  /* of these */
+    uint64_t failures; /* of these: no answer, or one that says that the storage is not well */
+    uint64_t refused;  /* that were not sent, because the storage is down */
+    uint64_t renewals; /* of the keys */
     uint64_t renewal_failures;
-    bool is_down; /* it has not answered for a while, so requests fail at once */
+    uint64_t upload_bytes; /* of memory that uploads have now, apart from 64 KiB for each */
+    bool is_down;          /* it has not answered for a while, so requests fail at once */
 };
 
 /* A backend puts these at the beginning of its own structs. */
@@ -195,6 +196,12 @@ struct storage_functions {
      */
     void (*end_at)(struct storage *storage, int64_t moment_ms);
 
+    /*
+     * From now on uploads do not wait for each other: upload_reserve() fails, and the functions of
+     * upload_notify() are called. NULL if they never wait.
+     */
+    void (*stop_waiting)(struct storage *storage);
+
     /* --- reading ------------------------------------------------------------------------- */
 
     /* Size and version of an object. STORAGE_NOT_FOUND, STORAGE_WOULD_WAIT. */
@@ -227,9 +234,9 @@ struct storage_functions {
                      struct error *err);
 
     /*
-     * Like head() of link and then open_copy() of key, but may ask for both at once. The result must not
-     * depend on the object at key, in value or in time, if there is none at link. *ret_link is also
-     * written if only key is missing. NULL: there is nothing to gain.
+     * Like head() of link and then open_copy() of key, but may ask for both at once. The result
+     * must not depend on the object at key, in value or in time, if there is none at link.
+     * *ret_link is also written if only key is missing. NULL: there is nothing to gain.
      */
     int (*open_linked)(struct storage *storage, const char *link, const char *key,
                        enum storage_waiting waiting, struct storage_object *ret_link,
@@ -255,16 +262,16 @@ struct storage_functions {
 
     /*
      * Like reader_read() for a thread that must not wait, but without copying: lends bytes, which
-     * are valid until the next call for the reader. Those before offset may be dropped, so use it to
-     * read in order. NULL if the backend lends nothing.
+     * are valid until the next call for the reader. Those before offset may be dropped, so use it
+     * to read in order. NULL if the backend lends nothing.
      */
     ssize_t (*reader_borrow)(struct storage_reader *reader, uint64_t offset, size_t size,
                              const void **ret_data);
 
     /*
      * An address where anybody can send that method, GET or HEAD, for the object until expires_s
-     * seconds from now. It is a secret until then: do not log it. The object need not exist. *ret is
-     * owned by the caller, free with free(). Waits. NULL if the backend has no such addresses.
+     * seconds from now. It is a secret until then: do not log it. The object need not exist. *ret
+     * is owned by the caller, free with free(). Waits. NULL if the backend has no such addresses.
      */
     int (*get_address)(struct storage *storage, const char *key, const char *method,
                        unsigned expires_s, char **ret, struct error *err);
@@ -282,9 +289,10 @@ struct storage_functions {
                 struct storage_list *ret, struct error *err);
 
     /*
-     * Lists up to limit (at most STORAGE_KEYS_MAX) keys of objects below prefix at any depth, without
-     * the prefix, sorted by the bytes of the whole keys. The list starts after the key in after, which
-     * need not exist, or at the first one if that is NULL. One request. NULL unless is_remote().
+     * Lists up to limit (at most STORAGE_KEYS_MAX) keys of objects below prefix at any depth,
+     * without the prefix, sorted by the bytes of the whole keys. The list starts after the key in
+     * after, which need not exist, or at the first one if that is NULL. One request. NULL unless
+     * is_remote().
      */
     int (*list_keys)(struct storage *storage, const char *prefix, const char *after, size_t limit,
                      struct storage_list *ret, struct error *err);
@@ -388,13 +396,30 @@ struct storage_functions {
                             struct error *err);
 
     /*
+     * Makes room in memory for size more bytes; with 0, for upload_keep() and for publishing. The
+     * memory of all uploads is bounded, so it may have to wait until others need less. If it must
+     * not wait for that: STORAGE_WOULD_WAIT, and the upload is in a line; call it again with the
+     * same size after upload_notify(). Call it before each append that upload_would_wait(); what is
+     * appended without it is not bounded. Waits for a network. NULL if there is always room.
+     */
+    int (*upload_reserve)(struct storage_upload *upload, size_t size, enum storage_waiting waiting,
+                          struct error *err);
+
+    /*
+     * Calls ready(object) once when the upload is the next one, on any thread, also before it
+     * returns. The upload must not be used before. Returns false, and calls nothing, if it is now.
+     * NULL if upload_reserve() is.
+     */
+    bool (*upload_notify)(struct storage_upload *upload, storage_ready *ready, void *object);
+
+    /*
      * Appends at offset, which must be the upload's size. STORAGE_WRONG_OFFSET, STORAGE_CLAIM_LOST.
      * After a failure the upload contains nothing of data. Does not wait for a disk.
      */
     int (*upload_append)(struct storage_upload *upload, uint64_t offset, const void *data,
                          size_t size, struct error *err);
 
-    /* Whether upload_append() of size bytes may have to wait for a network. */
+    /* Whether upload_append() of size bytes may have to wait for a network or for memory. */
     bool (*upload_would_wait)(const struct storage_upload *upload, size_t size);
 
     /*
@@ -482,6 +507,12 @@ static inline void storage_end_at(struct storage *storage, int64_t moment_ms)
         storage->functions->end_at(storage, moment_ms);
 }
 
+static inline void storage_stop_waiting(struct storage *storage)
+{
+    if (storage->functions->stop_waiting)
+        storage->functions->stop_waiting(storage);
+}
+
 static inline int storage_head(struct storage *storage, const char *key,
                                enum storage_waiting waiting, struct storage_object *ret,
                                struct error *err)
@@ -513,8 +544,8 @@ static inline int storage_open_copy(struct storage *storage, const char *key,
 }
 
 static inline int storage_open_linked(struct storage *storage, const char *link, const char *key,
-                                      enum storage_waiting waiting,
-                                      struct storage_object *ret_link, struct storage_reader **ret,
+                                      enum storage_waiting waiting, struct storage_object *ret_link,
+                                      struct storage_reader **ret,
                                       struct storage_object *ret_object, struct error *err)
 {
     int r;
@@ -679,6 +710,21 @@ static inline int storage_upload_get_state(struct storage_upload *upload,
                                            struct storage_upload_state *ret, struct error *err)
 {
     return upload->functions->upload_get_state(upload, ret, err);
+}
+
+static inline int storage_upload_reserve(struct storage_upload *upload, size_t size,
+                                         enum storage_waiting waiting, struct error *err)
+{
+    return upload->functions->upload_reserve
+               ? upload->functions->upload_reserve(upload, size, waiting, err)
+               : 0;
+}
+
+static inline bool storage_upload_notify(struct storage_upload *upload, storage_ready *ready,
+                                         void *object)
+{
+    return upload->functions->upload_notify &&
+           upload->functions->upload_notify(upload, ready, object);
 }
 
 static inline int storage_upload_append(struct storage_upload *upload, uint64_t offset,

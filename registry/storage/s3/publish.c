@@ -31,8 +31,11 @@ static int seal(struct s3_upload *upload, struct error *err)
 {
     int r = s3_upload_claim(upload, err);
 
+    if (r == 0)
+        r = s3_upload_gather(upload, STORAGE_MAY_WAIT, err);
     if (r == 0 && !upload->session.is_sealed) {
-        r = upload->count > 0 ? s3_upload_send_part(upload, err) : 0;
+        while (r == 0 && upload->count > 0)
+            r = s3_upload_send_part(upload, err);
         upload->session.is_sealed = r == 0;
         r = r == 0 ? s3_upload_note(upload, err) : r;
     }
@@ -69,6 +72,9 @@ ssize_t s3_upload_read(struct storage_upload *base, uint64_t offset, void *ret_d
     struct s3_upload *upload = upload_of(base);
     int r;
 
+    r = s3_upload_gather(upload, STORAGE_MAY_WAIT, NULL);
+    if (r < 0)
+        return r;
     if (offset >= upload->session.base)
         return read_buffer(upload, offset - upload->session.base, ret_data, size);
     r = upload->reader ? 0 : open_parts(upload);
@@ -111,6 +117,8 @@ int s3_publish(const struct storage_step *step, struct error *err)
 
     if (r == 0 && upload->session.is_stored)
         r = s3_upload_claim(upload, err);
+    if (r == 0)
+        r = s3_upload_gather(upload, STORAGE_MAY_WAIT, err);
     if (r == 0)
         r = upload->session.parts == 0 ? publish_small(upload, step->key, err)
                                        : publish_large(upload, step->key, err);

@@ -26,6 +26,7 @@ struct s3 {
     struct lease *lease;
     struct promises *promises;
     struct upload_table *uploads;
+    struct upload_budget *budget; /* of the memory of uploads */
     struct remover *remover;
     struct collection_record *collections;
     int64_t shift_s; /* tests add it to the store's clock; atomic */
@@ -82,7 +83,8 @@ int s3_put_versioned(struct s3 *s3, const struct storage_step *step,
 /* Deletes an object, which may be missing. 0 or negative. */
 int s3_delete(struct s3 *s3, const char *key, struct error *err);
 
-/* The same, by a request that the store refuses S3_SOON_S after that time, however late it comes. */
+/* The same, by a request that the store refuses S3_SOON_S after that time, however late it comes.
+ */
 enum { S3_SOON_S = 10 };
 int s3_delete_soon(struct s3 *s3, const char *key, int64_t now_s, struct error *err);
 
@@ -192,12 +194,18 @@ int s3_upload_head(struct storage *storage, const char *key, uint64_t *ret_size,
                    int64_t *ret_started_s, struct error *err);
 int s3_upload_get_state(struct storage_upload *upload, struct storage_upload_state *ret,
                         struct error *err);
-int s3_upload_append(struct storage_upload *upload, uint64_t offset, const void *data, size_t size,
-                     struct error *err);
 int s3_upload_keep(struct storage_upload *upload, struct error *err);
 int s3_upload_discard(struct storage_upload *upload, struct error *err);
-bool s3_upload_would_wait(const struct storage_upload *upload, size_t size);
 void s3_upload_close(struct storage_upload *upload);
+
+/* --- upload-bytes.c -------------------------------------------------------------------------- */
+
+int s3_upload_reserve(struct storage_upload *upload, size_t size, enum storage_waiting waiting,
+                      struct error *err);
+bool s3_upload_notify(struct storage_upload *upload, storage_ready *ready, void *object);
+int s3_upload_append(struct storage_upload *upload, uint64_t offset, const void *data, size_t size,
+                     struct error *err);
+bool s3_upload_would_wait(const struct storage_upload *upload, size_t size);
 
 /* --- publish.c ------------------------------------------------------------------------------- */
 

@@ -10,13 +10,16 @@
 #include "registry/storage/s3/lease.h"
 #include "registry/storage/s3/promise.h"
 #include "registry/storage/s3/remover.h"
+#include "registry/storage/s3/upload-budget.h"
 #include "registry/storage/s3/upload-table.h"
 
+enum { CHECK_MS = 3000, WRITE_PATIENCE_MS = 30000 };
 enum {
-    CHECK_MS = 3000,
-    WRITE_PATIENCE_MS = 30000,
     USUAL_PART = 10 << 20,
-    USUAL_COPY_PART = 32 << 20
+    USUAL_COPY_PART = 32 << 20,
+    USUAL_UPLOAD_MEMORY = 30 << 20,
+    PARTS_IN_MEMORY = 3,
+    PARTS_MAX = 10000,
 };
 
 #define USUAL_COPY_THRESHOLD UINT32_MAX
@@ -33,6 +36,7 @@ static void s3_free(struct s3 *s3)
     lease_free(s3->lease);
     collection_record_free(s3->collections);
     upload_table_free(s3->uploads);
+    upload_budget_free(s3->budget);
     promises_free(s3->promises);
     free(s3->prefix);
     free(s3);
@@ -115,6 +119,12 @@ static void count_copies(struct storage *storage, struct storage_copy_counters *
 static void count_requests(struct storage *storage, struct storage_request_counters *ret)
 {
     s3_client_count(s3_of(storage)->client, ret);
+    ret->upload_bytes = upload_budget_count(s3_of(storage)->budget);
+}
+
+static void stop_waiting(struct storage *storage)
+{
+    upload_budget_end(s3_of(storage)->budget);
 }
 
 static void end_at(struct storage *storage, int64_t moment_ms)
@@ -230,6 +240,7 @@ static const struct storage_functions functions = {
     .count_copies = count_copies,
     .count_requests = count_requests,
     .end_at = end_at,
+    .stop_waiting = stop_waiting,
     .head = head_object,
     .get = s3_get,
     .open = s3_open_reader,
@@ -259,6 +270,8 @@ static const struct storage_functions functions = {
     .upload_open = s3_upload_open,
     .upload_head = s3_upload_head,
     .upload_get_state = s3_upload_get_state,
+    .upload_reserve = s3_upload_reserve,
+    .upload_notify = s3_upload_notify,
     .upload_append = s3_upload_append,
     .upload_keep = s3_upload_keep,
     .upload_read = s3_upload_read,
@@ -294,6 +307,12 @@ static void set_usual_sizes(struct s3_options *options)
         options->copy_part_size = USUAL_COPY_PART;
     if (!options->copy_threshold)
         options->copy_threshold = USUAL_COPY_THRESHOLD;
+    if (!options->parts_max)
+        options->parts_max = PARTS_MAX;
+    if (!options->upload_memory)
+        options->upload_memory = USUAL_UPLOAD_MEMORY;
+    if (options->upload_memory < PARTS_IN_MEMORY * options->part_size)
+        options->upload_memory = PARTS_IN_MEMORY * options->part_size;
 }
 
 int s3_open(const struct s3_options *options, struct storage **ret, struct error *err)
@@ -311,10 +330,11 @@ int s3_open(const struct s3_options *options, struct storage **ret, struct error
     s3->lease = lease_new(s3);
     s3->promises = promises_new();
     s3->uploads = upload_table_new();
+    s3->budget = upload_budget_new(s3->options.upload_memory);
     s3->remover = remover_new(s3);
     s3->collections = collection_record_new(s3);
-    r = s3->claims && s3->lease && s3->promises && s3->uploads && s3->remover && s3->collections &&
-                set_prefix(s3, options->root) == 0
+    r = s3->claims && s3->lease && s3->promises && s3->uploads && s3->budget && s3->remover &&
+                s3->collections && set_prefix(s3, options->root) == 0
             ? s3_probe(s3, err)
             : error_set_oom(err);
     if (r < 0) {

@@ -13,11 +13,13 @@ struct s3_options {
     struct s3_client *client; /* borrowed, too */
     const char *root;         /* "": all of the bucket */
     size_t part_size;         /* of uploads; 0: 10 MiB */
+    unsigned parts_max;       /* of an upload; 0: 10,000 */
+    size_t upload_memory;     /* of all uploads; 0: 30 MiB, or three parts if they are larger */
     /* Objects larger than that are copied in parts of that size; 0: 4 GiB and 32 MiB. */
     size_t copy_threshold, copy_part_size;
     struct s3_pair headers[S3_OBJECT_HEADERS_MAX]; /* of requests that create objects */
     size_t header_count;
-    struct disk_cache *cache; /* borrowed, too; NULL: none */
+    struct disk_cache *cache;      /* borrowed, too; NULL: none */
     void (*release)(void *object); /* called when the storage was closed; may be NULL */
     void *object;
 };

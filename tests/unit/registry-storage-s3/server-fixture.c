@@ -64,7 +64,7 @@ static void start_cache(struct server *server, const char *directory)
     }
 }
 
-static struct store *open_server(unsigned number, size_t part_size, const char *cache)
+static struct store *open_server(unsigned number, struct s3_options options, const char *cache)
 {
     static const struct secbuf secret = {.data = (unsigned char *)"s", .size = 1, .capacity = 1};
     struct server *server = calloc(1, sizeof(*server));
@@ -76,7 +76,7 @@ static struct store *open_server(unsigned number, size_t part_size, const char *
     assert_non_null(server);
     snprintf(access, sizeof(access), "AK-%u-", number);
     const struct keyring_options keys = {.access = access, .secret = &secret};
-    const struct s3_client_options options = {
+    const struct s3_client_options client_options = {
         .endpoint = small_store_get_endpoint(bucket),
         .bucket = "bucket",
         .region = "us-east-1",
@@ -85,16 +85,15 @@ static struct store *open_server(unsigned number, size_t part_size, const char *
     };
 
     assert_int_equal(keyring_new(&keys, &server->keyring, &err), 0);
-    assert_int_equal(s3_client_new(&options, server->keyring, &server->client, &err), 0);
+    assert_int_equal(s3_client_new(&client_options, server->keyring, &server->client, &err), 0);
     if (cache)
         start_cache(server, cache);
-    if (s3_open(&(struct s3_options){.client = server->client,
-                                     .cache = server->cache,
-                                     .root = "",
-                                     .part_size = part_size,
-                                     .release = release,
-                                     .object = server},
-                &storage, &err) < 0)
+    options.client = server->client;
+    options.cache = server->cache;
+    options.root = "";
+    options.release = release;
+    options.object = server;
+    if (s3_open(&options, &storage, &err) < 0)
         fail_msg("%s", err.text);
     if (!cache)
         take_lease(storage);
@@ -102,17 +101,22 @@ static struct store *open_server(unsigned number, size_t part_size, const char *
     return store;
 }
 
+struct store *server_open_with_options(unsigned number, const struct s3_options *options)
+{
+    return open_server(number, *options, NULL);
+}
+
 struct store *server_open_with_parts(unsigned number, size_t part_size)
 {
-    return open_server(number, part_size, NULL);
+    return open_server(number, (struct s3_options){.part_size = part_size}, NULL);
 }
 
 struct store *server_open_with_cache(unsigned number, const char *directory)
 {
-    return open_server(number, 0, directory);
+    return open_server(number, (struct s3_options){0}, directory);
 }
 
 struct store *server_open(unsigned number)
 {
-    return open_server(number, 0, NULL);
+    return open_server(number, (struct s3_options){0}, NULL);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "registry/core/store.h"
+#include "registry/storage/s3/s3.h"
 #include "tests/unit/registry-storage-s3/small-store.h"
 
 /*
@@ -18,3 +19,6 @@ struct store *server_open_with_cache(unsigned number, const char *directory);
 
 /* The same with parts of that size. */
 struct store *server_open_with_parts(unsigned number, size_t part_size);
+
+/* The same with the sizes of the options; the rest of them is the fixture's. */
+struct store *server_open_with_options(unsigned number, const struct s3_options *options);
