@@ -15,6 +15,7 @@
 #include "registry/storage/s3/collection-record.h"
 #include "registry/storage/s3/delete-many.h"
 #include "registry/storage/s3/lease.h"
+#include "registry/storage/s3/multipart.h"
 #include "registry/storage/s3/parallel.h"
 #include "registry/storage/s3/promise.h"
 
@@ -409,5 +410,7 @@ int s3_clean_up(struct storage *storage, int64_t age_s, struct error *err)
 
     if (r == 0)
         r = lease_clean_up(s3, err);
+    if (r == 0)
+        r = multipart_purge(s3, age_s, err);
     return r == 0 ? promise_clean_up(s3, err) : r;
 }

@@ -33,8 +33,7 @@ struct listing {
     void *object;
 };
 
-/* "2026-11-30T14:01:02.345Z" */
-static int64_t parse_time(const char *text)
+int64_t s3_parse_stamp(const char *text)
 {
     struct tm tm = {0};
 
@@ -61,7 +60,7 @@ static int on_element(void *object, const char *path, const char *text)
         return 0;
     }
     if (strcmp(path, "ListBucketResult/Contents/LastModified") == 0) {
-        int64_t written_s = s3_time_of(listing->s3, parse_time(text));
+        int64_t written_s = s3_time_of(listing->s3, s3_parse_stamp(text));
 
         listing->newest_s = written_s > listing->newest_s ? written_s : listing->newest_s;
         return 0;

@@ -87,6 +87,17 @@ int multipart_put(struct s3 *s3, const char *key, const char *id, unsigned numbe
     return 0;
 }
 
+int multipart_abort(struct s3 *s3, const char *key, const char *id, struct error *err)
+{
+    CLEANUP(s3_answer_done) struct s3_answer answer = {0};
+    const struct s3_pair query = {"uploadId", id};
+    CLEANUP_FREE char *full = s3_full_key(s3, key);
+    const struct s3_request request = {
+        .method = "DELETE", .key = full, .query = &query, .query_count = 1};
+
+    return full ? s3_call(s3->client, &request, &answer, err) : error_set_oom(err);
+}
+
 /* --- completing ------------------------------------------------------------------------------ */
 
 /* The list of the parts, as it is read and as it is sent back. */

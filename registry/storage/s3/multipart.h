@@ -8,6 +8,15 @@ int multipart_start(struct s3 *s3, const char *key, char *ret_id, struct error *
 int multipart_put(struct s3 *s3, const char *key, const char *id, unsigned number, const void *data,
                   size_t size, char ret_etag[S3_ETAG_SIZE + 2], struct error *err);
 
+/* Ends one without an object. It may be missing. */
+int multipart_abort(struct s3 *s3, const char *key, const char *id, struct error *err);
+
+/*
+ * Ends those below the prefix of all keys that are at least a week and age_s old and that no state
+ * names. Does nothing if the store does not let this client list them.
+ */
+int multipart_purge(struct s3 *s3, int64_t age_s, struct error *err);
+
 /*
  * Makes an object of the first parts, which together have size bytes, and ETags with that chain
  * (session_chain(); NULL: any). STORAGE_NOT_FOUND if there is no such multipart upload.

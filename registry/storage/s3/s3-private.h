@@ -104,6 +104,9 @@ int s3_list(struct storage *storage, const char *prefix, const char *after, size
 int s3_list_keys(struct storage *storage, const char *prefix, const char *after, size_t limit,
                  struct storage_list *ret, struct error *err);
 
+/* A time as lists have it, such as "2026-11-30T14:01:02.345Z". INT64_MAX if it is none. */
+int64_t s3_parse_stamp(const char *text);
+
 /* Deletes all objects below a prefix, many with each request. 0 or negative. */
 int s3_delete_below(struct s3 *s3, const char *prefix, struct error *err);
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/storage/s3/multipart.h"
+
 /* What is not the tail. */
 enum { TEXT_MAX = 4096 };
 
@@ -173,18 +175,6 @@ void session_add_part(struct session *session, const char *etag, uint64_t size)
 
 /* --- removing -------------------------------------------------------------------------------- */
 
-static int abort_multipart(struct s3 *s3, const char *key, const struct session *session,
-                           struct error *err)
-{
-    CLEANUP(s3_answer_done) struct s3_answer answer = {0};
-    const struct s3_pair query = {"uploadId", session->id};
-    CLEANUP_FREE char *full = s3_full_key(s3, key);
-    const struct s3_request request = {
-        .method = "DELETE", .key = full, .query = &query, .query_count = 1};
-
-    return full ? s3_call(s3->client, &request, &answer, err) : error_set_oom(err);
-}
-
 bool session_is_single(const struct session *session)
 {
     return !*session->id && !*session->tail_name;
@@ -194,7 +184,7 @@ bool session_is_single(const struct session *session)
 int session_remove(struct s3 *s3, const char *key, const struct session *session, struct error *err)
 {
     CLEANUP_FREE char *state = session_key(key, "state"), *all = session_key(key, "");
-    int r = *session->id ? abort_multipart(s3, key, session, err) : 0;
+    int r = *session->id ? multipart_abort(s3, key, session->id, err) : 0;
 
     if (r < 0)
         return r;

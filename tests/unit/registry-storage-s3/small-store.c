@@ -29,6 +29,7 @@ struct object {
 struct multipart {
     char *key;
     unsigned id;
+    time_t started_s;
     struct object *parts; /* the key is the number, in five digits */
     struct multipart *next;
 };
@@ -171,8 +172,8 @@ static bool send_all(int socket, const char *bytes, size_t size)
 }
 
 /* Fills in the answer. Always true, for handlers to return. */
-static bool say(struct request *request, const char *status, const char *headers,
-                const char *body, size_t size)
+static bool say(struct request *request, const char *status, const char *headers, const char *body,
+                size_t size)
 {
     bool has_body = strcmp(request->method, "HEAD") != 0 && strncmp(status, "204", 3) != 0;
     FILE *out = open_memstream(&request->answer, &request->answer_size);
@@ -404,7 +405,8 @@ static bool answer_delete_many(struct request *request)
     return true;
 }
 
-/* --- multipart uploads ------------------------------------------------------------------------- */
+/* --- multipart uploads -------------------------------------------------------------------------
+ */
 
 /* The pointer to the upload that the query names, or to NULL at the end of the list. */
 static struct multipart **find_multipart(const struct request *request)
@@ -425,12 +427,35 @@ static bool answer_start(struct request *request)
 
     *multipart = (struct multipart){.key = strdup(request->key),
                                     .id = ++request->store->last_id,
+                                    .started_s = now_of(request->store),
                                     .next = request->store->multiparts};
     request->store->multiparts = multipart;
     snprintf(body, sizeof(body),
              "<InitiateMultipartUploadResult><UploadId>%u</UploadId>"
              "</InitiateMultipartUploadResult>",
              multipart->id);
+    return say_text(request, "200 OK", body);
+}
+
+/* One at a time, so that clients must ask for the next page. */
+static bool answer_multiparts(struct request *request)
+{
+    char *after = parameter(request, "upload-id-marker"), body[1024], started[TIME_SIZE];
+    const struct multipart *multipart = request->store->multiparts;
+
+    while (multipart && after && multipart->id >= strtoul(after, NULL, 10))
+        multipart = multipart->next;
+    free(after);
+    if (!multipart)
+        return say_text(request, "200 OK", "<ListMultipartUploadsResult/>");
+    format_stamp(multipart->started_s, started);
+    snprintf(body, sizeof(body),
+             "<ListMultipartUploadsResult><NextKeyMarker>%s</NextKeyMarker>"
+             "<NextUploadIdMarker>%u</NextUploadIdMarker><IsTruncated>%s</IsTruncated>"
+             "<Upload><Key>%s</Key><UploadId>%u</UploadId><Initiated>%s</Initiated></Upload>"
+             "</ListMultipartUploadsResult>",
+             multipart->key, multipart->id, multipart->next ? "true" : "false", multipart->key,
+             multipart->id, started);
     return say_text(request, "200 OK", body);
 }
 
@@ -531,7 +556,8 @@ static bool answer_multipart(struct request *request)
 static bool answer_bucket(struct request *request)
 {
     if (strcmp(request->method, "GET") == 0)
-        return answer_list(request);
+        return has_parameter(request, "uploads") ? answer_multiparts(request)
+                                                 : answer_list(request);
     return strcmp(request->method, "POST") == 0 ? answer_delete_many(request)
                                                 : say_text(request, "200 OK", "");
 }
@@ -559,8 +585,9 @@ static bool note(struct request *request)
 {
     struct small_store *store = request->store;
     const char *v2 = strstr(request->key, "/v2/"), *key = v2 ? v2 + 4 : request->key;
-    bool is_of_cut = *store->cut_key && (strstr(request->head, store->cut_key) ||
-                                         (request->query && strstr(request->query, store->cut_key)));
+    bool is_of_cut =
+        *store->cut_key && (strstr(request->head, store->cut_key) ||
+                            (request->query && strstr(request->query, store->cut_key)));
 
     if (is_of_cut && store->cut_after == 0)
         return true;
@@ -568,7 +595,9 @@ static bool note(struct request *request)
         return false;
     store->cut_after -= is_of_cut;
     fprintf(store->log_file, "%s %s%s\n", request->method, key,
-            *request->key ? "" : strcmp(request->method, "GET") == 0 ? "list" : "many");
+            *request->key                         ? ""
+            : strcmp(request->method, "GET") == 0 ? "list"
+                                                  : "many");
     return false;
 }
 
@@ -613,8 +642,7 @@ static void wait_while_held(const struct request *request)
 {
     struct small_store *store = request->store;
 
-    while (*store->held && strcmp(request->method, "GET") == 0 &&
-           strstr(request->key, store->held))
+    while (*store->held && strcmp(request->method, "GET") == 0 && strstr(request->key, store->held))
         pthread_cond_wait(&store->released, &store->mutex);
 }
 

@@ -10,7 +10,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/registry-storage-s3/server-fixture.h"
 
-enum { PART = 64 << 10, LARGE = 3 * PART + 1000, LONG_S = 1000 };
+enum { PART = 64 << 10, LARGE = 3 * PART + 1000, LONG_S = 1000, WEEK_S = 7 * 24 * 60 * 60 };
 
 static struct small_store *bucket;
 
@@ -36,7 +36,6 @@ static struct digest digest_of_bytes(const void *bytes, size_t size)
     return digest;
 }
 
-
 static void fill_bytes(char *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++)
@@ -50,8 +49,8 @@ static const char *word_of(const char *line)
 {
     static const struct {
         const char *part, *word;
-    } words[] = {{"/state", "state"}, {"/tail-", "tail"},      {"/_uploads/", "parts"},
-                 {"blobs/", "blob"},  {"_layers/", "link"},    {" list", "list"},
+    } words[] = {{"/state", "state"}, {"/tail-", "tail"},         {"/_uploads/", "parts"},
+                 {"blobs/", "blob"},  {"_layers/", "link"},       {" list", "list"},
                  {" many", "many"},   {"_manifests/", "manifest"}};
 
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)
@@ -130,8 +129,7 @@ static bool finish(struct store *server, const char *rest, size_t size, struct d
 }
 
 /* POST with a digest. */
-static bool push_at_once(struct store *server, const char *bytes, size_t size,
-                         struct digest digest)
+static bool push_at_once(struct store *server, const char *bytes, size_t size, struct digest digest)
 {
     struct upload *upload;
     struct error err = {0};
@@ -165,8 +163,8 @@ static void assert_blob_is(struct store *server, struct digest digest, const cha
     size_t at = 0;
     ssize_t n;
 
-    assert_int_equal(
-        store_open_blob(server, "r", &digest, STORE_MAY_WAIT, &blob, &reader, &err), 0);
+    assert_int_equal(store_open_blob(server, "r", &digest, STORE_MAY_WAIT, &blob, &reader, &err),
+                     0);
     assert_int_equal(blob.size, size);
     while ((n = store_reader_read(reader, at, found + at, size + 1 - at)) > 0)
         at += (size_t)n;
@@ -407,12 +405,57 @@ static void a_short_upload_survives_a_kill_at_each_request(void **state)
     kill_at_each_request(0, 4096, 5);
 }
 
+static void purge_all(struct store *server)
+{
+    struct error err = {0};
+
+    if (store_purge_uploads(server, WEEK_S * UINT64_C(1000), false, NULL, NULL, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
 static void an_upload_in_parts_survives_a_kill_at_each_request(void **state)
 {
+    struct store *server;
+
     (void)state;
     kill_at_each_request(PART, LARGE, 12);
     /* One kill came between the start of a multipart upload and the state that names it. */
-    assert_true(small_store_count_multiparts(bucket) <= 1);
+    assert_int_equal(small_store_count_multiparts(bucket), 1);
+    server = server_open(1001);
+    purge_all(server); /* it is young */
+    assert_int_equal(small_store_count_multiparts(bucket), 1);
+    small_store_pass_time(bucket, WEEK_S + 1);
+    store_close(server);
+    server = server_open(1002);
+    purge_all(server);
+    assert_int_equal(small_store_count_multiparts(bucket), 0);
+    store_close(server);
+}
+
+/* An upload may take longer than a week, and its state may be kept again and again. */
+static void a_multipart_upload_that_a_state_names_stays(void **state)
+{
+    struct store *server = server_open_with_parts(1, PART);
+    char *bytes = malloc(LARGE);
+    struct upload *upload;
+    struct error err = {0};
+
+    (void)state;
+    fill_bytes(bytes, LARGE);
+    assert_true(start(server));
+    assert_true(patch(server, bytes, LARGE - 1));
+    assert_int_equal(store_upload_create(server, "r", DIGEST_SHA256, &upload, &err), 0);
+    assert_int_equal(upload_write(upload, bytes, 2 * PART, &err), 0);
+    assert_int_equal(small_store_count_multiparts(bucket), 2);
+    small_store_pass_time(bucket, WEEK_S + 1);
+    assert_int_equal(storage_clean_up(store_get_storage(server), 0, &err), 0);
+    assert_int_equal(small_store_count_multiparts(bucket), 2);
+    assert_true(finish(server, bytes + LARGE - 1, 1, digest_of_bytes(bytes, LARGE)));
+    assert_int_equal(upload_cancel(upload, &err), 0);
+    upload_release(upload);
+    free(bytes);
+    store_close(server);
+    assert_int_equal(small_store_count_multiparts(bucket), 0);
 }
 
 /* What no client was told of leaves at most a blob without a link. */
@@ -444,7 +487,8 @@ enum { INTERVAL_S = 24 * 60 * 60 };
 static int purge_in_turn(struct store *server)
 {
     struct error err = {0};
-    int r = store_purge_uploads_in_turn(server, INTERVAL_S * UINT64_C(1000), 1000, NULL, NULL, &err);
+    int r =
+        store_purge_uploads_in_turn(server, INTERVAL_S * UINT64_C(1000), 1000, NULL, NULL, &err);
 
     if (r < 0)
         fail_msg("%s", err.text);
@@ -497,6 +541,7 @@ int main(void)
         CASE(a_part_that_another_server_replaced_is_noticed),
         CASE(a_short_upload_survives_a_kill_at_each_request),
         CASE(an_upload_in_parts_survives_a_kill_at_each_request),
+        CASE(a_multipart_upload_that_a_state_names_stays),
         CASE(an_upload_of_one_request_leaves_nothing),
         CASE(of_several_servers_one_purges),
         CASE(nobody_purges_beside_another_server),
