@@ -115,6 +115,7 @@ struct writing *writing_start(struct call *call, struct response *response, stru
         response_fail_oom(response);
         return NULL;
     }
+    upload_set_owner(upload, fairness_get_owner(call)->principal);
     writing->upload = upload;
     writing->room = UINT64_MAX;
     call->state = writing;

@@ -249,6 +249,9 @@ uint64_t upload_get_size(const struct upload *upload);
 int upload_write(struct upload *upload, const void *data, size_t size, struct error *err) MUST_USE;
 bool upload_would_wait(const struct upload *upload, size_t size);
 
+/* Whom the upload is for, as a hash: owners share the memory for uploads fairly. */
+void upload_set_owner(struct upload *upload, uint64_t owner);
+
 /*
  * Makes room in memory for size more bytes. STORE_BUSY: other uploads have the memory; call it
  * again after upload_notify(). Waits for the storage, but not for other uploads. Call it before

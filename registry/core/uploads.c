@@ -353,6 +353,12 @@ bool upload_would_wait(const struct upload *upload, size_t size)
     return storage_upload_would_wait(upload->session, upload->held + size);
 }
 
+void upload_set_owner(struct upload *upload, uint64_t owner)
+{
+    if (upload->session)
+        upload->session->owner = owner;
+}
+
 static int reserve(struct upload *upload, size_t size, struct error *err)
 {
     int r = storage_upload_reserve(upload->session, size, STORAGE_MUST_NOT_WAIT, err);

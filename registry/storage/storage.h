@@ -162,6 +162,7 @@ struct storage_reader {
 };
 struct storage_upload {
     const struct storage_functions *functions;
+    uint64_t owner; /* a hash of whom it is for, set by the caller: owners share memory fairly */
 };
 struct storage_claim {
     const struct storage_functions *functions;

@@ -20,6 +20,7 @@ import subprocess
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 from bucket_registry import World, wait_until
@@ -204,6 +205,47 @@ def _():
         assert clients[1].finish(location, digest(content)).status == 201
         for client in clients:
             assert client.call("GET", f"/v2/r/blobs/{digest(content)}").body == content
+
+
+class SilentUpload:
+    """A PATCH whose client sends the beginning of its body, and the rest only with finish()."""
+
+    def __init__(self, client, content, begin):
+        self.client, self.content, self.location = client, content, client.start("silent")
+        target = urllib.parse.urlsplit(self.location)
+        self.connection = http.client.HTTPSConnection("localhost", client.registry.port, context=client.trust, timeout=300)
+        self.connection.putrequest("PATCH", f"{target.path}?{target.query}")
+        for name, value in {**client.auth, "Content-Type": "application/octet-stream", "Content-Length": len(content)}.items():
+            self.connection.putheader(name, str(value))
+        self.connection.endheaders()
+        self.connection.send(content[:begin])
+        self.begin = begin
+
+    def finish(self):
+        self.connection.send(self.content[self.begin:])
+        answer = self.connection.getresponse()
+        answer.read()
+        assert answer.status == 202, answer.status
+        assert self.client.finish(answer.getheader("Location"), digest(self.content)).status == 201
+        self.connection.close()
+
+
+@case("clients that fall silent in the middle of an upload do not delay the uploads of others, and go on later")
+def _():
+    World.bucket("silent")
+    with World.registry("silent", STORAGE_S3_CHUNKSIZE=5 * MEBIBYTE, HTTP_TIMEOUTS_TRANSFER="10m") as registry:
+        client = Client(registry)
+        contents = [random.Random(number).randbytes(6 * MEBIBYTE + number) for number in range(12)]
+        silent = [SilentUpload(client, content, 3 * MEBIBYTE) for content in contents]
+        begin = time.monotonic()
+        client.push_blob("r", random.Random(99).randbytes(17 * MEBIBYTE))
+        took = time.monotonic() - begin
+        # Without taking back memory it would take the ten minutes of http.timeouts.transfer.
+        assert took < 300, f"{took:.0f} s"
+        for upload in silent:
+            upload.finish()
+        for content in contents:
+            assert client.call("GET", f"/v2/silent/blobs/{digest(content)}").body == content
 
 
 @case("redirect: a client gets an address of the store that is good for one blob, skopeo follows it, and no log has it")

@@ -69,7 +69,7 @@ static ssize_t read_buffer(const struct s3_upload *upload, uint64_t at, void *re
 
 ssize_t s3_upload_read(struct storage_upload *base, uint64_t offset, void *ret_data, size_t size)
 {
-    struct s3_upload *upload = upload_of(base);
+    CLEANUP(s3_upload_unusep) struct s3_upload *upload = s3_upload_use(base);
     int r;
 
     r = s3_upload_gather(upload, STORAGE_MAY_WAIT, NULL);
@@ -112,7 +112,7 @@ static int publish_large(struct s3_upload *upload, const char *key, struct error
 /* An upload without a state object needs no claim: only this process knows it. */
 int s3_publish(const struct storage_step *step, struct error *err)
 {
-    struct s3_upload *upload = upload_of(step->upload);
+    CLEANUP(s3_upload_unusep) struct s3_upload *upload = s3_upload_use(step->upload);
     int r = upload->phase == UPLOAD_OPEN ? 0 : STORAGE_CLAIM_LOST;
 
     if (r == 0 && upload->session.is_stored)

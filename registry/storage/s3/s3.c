@@ -10,7 +10,7 @@
 #include "registry/storage/s3/lease.h"
 #include "registry/storage/s3/promise.h"
 #include "registry/storage/s3/remover.h"
-#include "registry/storage/s3/upload-budget.h"
+#include "registry/storage/s3/upload-private.h"
 #include "registry/storage/s3/upload-table.h"
 
 enum { CHECK_MS = 3000, WRITE_PATIENCE_MS = 30000 };
@@ -18,6 +18,7 @@ enum {
     USUAL_PART = 10 << 20,
     USUAL_COPY_PART = 32 << 20,
     USUAL_UPLOAD_MEMORY = 30 << 20,
+    USUAL_UPLOAD_SILENT_MS = 2000,
     PARTS_IN_MEMORY = 3,
     PARTS_MAX = 10000,
 };
@@ -31,12 +32,12 @@ static struct s3 *s3_of(struct storage *storage)
 
 static void s3_free(struct s3 *s3)
 {
+    upload_budget_free(s3->budget);
     remover_free(s3->remover);
     claims_free(s3->claims);
     lease_free(s3->lease);
     collection_record_free(s3->collections);
     upload_table_free(s3->uploads);
-    upload_budget_free(s3->budget);
     promises_free(s3->promises);
     free(s3->prefix);
     free(s3);
@@ -311,6 +312,8 @@ static void set_usual_sizes(struct s3_options *options)
         options->parts_max = PARTS_MAX;
     if (!options->upload_memory)
         options->upload_memory = USUAL_UPLOAD_MEMORY;
+    if (!options->upload_silent_ms)
+        options->upload_silent_ms = USUAL_UPLOAD_SILENT_MS;
     if (options->upload_memory < PARTS_IN_MEMORY * options->part_size)
         options->upload_memory = PARTS_IN_MEMORY * options->part_size;
 }
@@ -330,7 +333,8 @@ int s3_open(const struct s3_options *options, struct storage **ret, struct error
     s3->lease = lease_new(s3);
     s3->promises = promises_new();
     s3->uploads = upload_table_new();
-    s3->budget = upload_budget_new(s3->options.upload_memory);
+    s3->budget = upload_budget_new(s3->options.upload_memory, s3->options.upload_silent_ms,
+                                   s3_upload_take_back);
     s3->remover = remover_new(s3);
     s3->collections = collection_record_new(s3);
     r = s3->claims && s3->lease && s3->promises && s3->uploads && s3->budget && s3->remover &&

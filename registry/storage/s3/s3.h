@@ -15,6 +15,7 @@ struct s3_options {
     size_t part_size;         /* of uploads; 0: 10 MiB */
     unsigned parts_max;       /* of an upload; 0: 10,000 */
     size_t upload_memory;     /* of all uploads; 0: 30 MiB, or three parts if they are larger */
+    unsigned upload_silent_ms; /* then memory that a client does not fill is taken back; 0: usual */
     /* Objects larger than that are copied in parts of that size; 0: 4 GiB and 32 MiB. */
     size_t copy_threshold, copy_part_size;
     struct s3_pair headers[S3_OBJECT_HEADERS_MAX]; /* of requests that create objects */

@@ -6,9 +6,10 @@
  * While others wait for memory, nobody keeps it for longer than HOLD_MS without making it a part:
  * the bytes go to the store as a piece then, and the upload is slow. A slow upload asks for little
  * memory, adds pieces, and asks for the memory of a part only when it has the bytes of one. So slow
- * clients do not delay others.
+ * clients do not delay others. If a client sends nothing, the budget's thread does that.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,11 +130,20 @@ static bool must_give_up(const struct s3_upload *upload)
 
 static int give_up(struct s3_upload *upload, struct error *err)
 {
-    if (upload->piece_count == 0 && room_in_part(upload) == 0)
-        return 0; /* it is sent now */
     upload->is_slow = true;
     return upload->count <= UPLOAD_SMALL_MAX ? keep_last(upload, upload->count, err)
                                              : s3_upload_spill(upload, err);
+}
+
+/* If it cannot, because the store does not answer, it is called again. */
+void s3_upload_take_back(struct upload_grant *grant)
+{
+    struct s3_upload *upload =
+        (struct s3_upload *)((char *)grant - offsetof(struct s3_upload, grant));
+    struct error ignored;
+
+    if (upload->phase == UPLOAD_OPEN)
+        (void)!give_up(upload, &ignored);
 }
 
 /* Whether that many more bytes can be taken without more memory. A full part is sent first. */
@@ -164,6 +174,7 @@ static int ask(struct s3_upload *upload, size_t size, enum storage_waiting waiti
     struct upload_budget *budget = upload->s3->budget;
     size_t wanted = upload->grant.size > 0 ? upload->grant.size : choose_grant(upload, size);
 
+    upload->grant.owner = upload->upload.owner;
     if (!upload_budget_ask(budget, &upload->grant, wanted)) {
         if (waiting == STORAGE_MUST_NOT_WAIT)
             return STORAGE_WOULD_WAIT;
@@ -188,14 +199,15 @@ static int settle(struct s3_upload *upload, enum storage_waiting waiting, struct
 int s3_upload_reserve(struct storage_upload *base, size_t size, enum storage_waiting waiting,
                       struct error *err)
 {
-    struct s3_upload *upload = upload_of(base);
+    CLEANUP(s3_upload_unusep) struct s3_upload *upload = s3_upload_use(base);
     int r = 0;
 
     if (upload->phase != UPLOAD_OPEN)
         return 0;
     if (size == 0)
         return settle(upload, waiting, err);
-    if (must_give_up(upload))
+    /* A part that is full is sent now. */
+    if (must_give_up(upload) && (upload->piece_count > 0 || room_in_part(upload) > 0))
         r = give_up(upload, err);
     if (r == 0 && upload->grant.is_held && !has_memory(upload, size))
         r = s3_upload_spill(upload, err);
@@ -204,9 +216,10 @@ int s3_upload_reserve(struct storage_upload *base, size_t size, enum storage_wai
     return r;
 }
 
+/* The grant is not held, so its memory is not taken back. After a notice others may use it. */
 bool s3_upload_notify(struct storage_upload *base, storage_ready *ready, void *object)
 {
-    struct s3_upload *upload = upload_of(base);
+    struct s3_upload *upload = (struct s3_upload *)base;
 
     return upload_budget_notify(upload->s3->budget, &upload->grant, ready, object);
 }
@@ -214,13 +227,24 @@ bool s3_upload_notify(struct storage_upload *base, storage_ready *ready, void *o
 /* --- appending ------------------------------------------------------------------------------- */
 
 /* A part that is full must be sent first; a lease that ends soon must be renewed. */
-bool s3_upload_would_wait(const struct storage_upload *base, size_t size)
+static bool would_wait(const struct s3_upload *upload, size_t size)
 {
-    const struct s3_upload *upload = (const struct s3_upload *)base;
-
     return upload->phase != UPLOAD_OPEN || upload->session.is_sealed ||
            s3_upload_needs_claim(upload) || !has_memory(upload, size) || must_give_up(upload) ||
            (upload->piece_count == 0 && size > room_in_part(upload));
+}
+
+/* While its memory is being taken back, it waits for the store. */
+bool s3_upload_would_wait(const struct storage_upload *base, size_t size)
+{
+    struct s3_upload *upload = (struct s3_upload *)base;
+    bool result = true;
+
+    if (upload_budget_try_use(upload->s3->budget, &upload->grant)) {
+        result = would_wait(upload, size);
+        upload_budget_unuse(upload->s3->budget, &upload->grant);
+    }
+    return result;
 }
 
 /* How many more bytes can be taken before a part is sent. The bytes after pieces are not a part. */
@@ -260,7 +284,7 @@ static int take_bytes(struct s3_upload *upload, const char *data, size_t size, s
 int s3_upload_append(struct storage_upload *base, uint64_t offset, const void *data, size_t size,
                      struct error *err)
 {
-    struct s3_upload *upload = upload_of(base);
+    CLEANUP(s3_upload_unusep) struct s3_upload *upload = s3_upload_use(base);
     int r = upload->phase != UPLOAD_OPEN ? STORAGE_CLAIM_LOST : 0;
 
     if (r == 0 && s3_upload_needs_claim(upload))

@@ -159,6 +159,7 @@ static int ask_for_all(struct s3_upload *upload, enum storage_waiting waiting, s
         return r;
     if (upload->grant.size < rest)
         upload_budget_shrink(budget, &upload->grant, 0);
+    upload->grant.owner = upload->upload.owner;
     if (upload_budget_ask(budget, &upload->grant, rest > part ? rest : part))
         return 0;
     if (waiting == STORAGE_MUST_NOT_WAIT)

@@ -41,9 +41,21 @@ struct s3_upload {
     struct storage_reader *reader;      /* of the sealed parts; NULL until they are read */
 };
 
-static inline struct s3_upload *upload_of(struct storage_upload *upload)
+/*
+ * For a function of the contract: CLEANUP(s3_upload_unusep) struct s3_upload *upload =
+ * s3_upload_use(base). Meanwhile its memory is not taken back.
+ */
+static inline struct s3_upload *s3_upload_use(struct storage_upload *base)
 {
-    return (struct s3_upload *)upload;
+    struct s3_upload *upload = (struct s3_upload *)base;
+
+    upload_budget_use(upload->s3->budget, &upload->grant);
+    return upload;
+}
+
+static inline void s3_upload_unusep(struct s3_upload *const *upload)
+{
+    upload_budget_unuse((*upload)->s3->budget, &(*upload)->grant);
 }
 
 /* Uploads hold that many bytes without asking the budget. Part of what one request brings at once
@@ -69,6 +81,9 @@ bool s3_upload_needs_claim(const struct s3_upload *upload);
 
 /* Grows the buffer for that many more bytes. 0 or -ENOMEM with err. */
 int s3_upload_grow(struct s3_upload *upload, size_t size, struct error *err) MUST_USE;
+
+/* The budget's function: gives up memory that the client does not fill. */
+upload_take_back s3_upload_take_back;
 
 /* Frees the buffer, whose bytes are elsewhere, and gives its memory back. */
 void s3_upload_drop_buffer(struct s3_upload *upload);

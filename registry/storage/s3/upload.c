@@ -100,7 +100,7 @@ static int keep_buffer(struct s3_upload *upload, struct error *err)
 
 int s3_upload_keep(struct storage_upload *base, struct error *err)
 {
-    struct s3_upload *upload = upload_of(base);
+    CLEANUP(s3_upload_unusep) struct s3_upload *upload = s3_upload_use(base);
     int r;
 
     if (upload->phase != UPLOAD_OPEN)
@@ -294,7 +294,7 @@ int s3_upload_head(struct storage *storage, const char *key, uint64_t *ret_size,
 int s3_upload_get_state(struct storage_upload *base, struct storage_upload_state *ret,
                         struct error *err)
 {
-    const struct s3_upload *upload = upload_of(base);
+    CLEANUP(s3_upload_unusep) struct s3_upload *upload = s3_upload_use(base);
 
     (void)err;
     *ret = (struct storage_upload_state){.size = upload->session.base + upload_rest(upload)};
@@ -325,7 +325,7 @@ static int remove_session(struct s3_upload *upload, struct error *err)
 
 int s3_upload_discard(struct storage_upload *base, struct error *err)
 {
-    struct s3_upload *upload = upload_of(base);
+    CLEANUP(s3_upload_unusep) struct s3_upload *upload = s3_upload_use(base);
     int r = upload->phase == UPLOAD_OVER ? 0 : remove_session(upload, err);
 
     if (r == 0)
@@ -352,7 +352,7 @@ static int keep_at_end(struct s3_upload *upload)
 
 void s3_upload_close(struct storage_upload *base)
 {
-    struct s3_upload *upload = upload_of(base);
+    struct s3_upload *upload = s3_upload_use(base);
     struct error ignored;
     int r = -ESTALE;
 

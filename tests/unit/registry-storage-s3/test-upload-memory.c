@@ -1,5 +1,6 @@
 /* The memory of all uploads of a server is bounded, and every upload makes progress. */
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,10 +32,12 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* Nothing is taken back from silent clients, so that the tests decide when clients give up. */
 static struct store *open_small_server(unsigned number)
 {
-    return server_open_with_options(
-        number, &(struct s3_options){.part_size = PART, .upload_memory = MEMORY});
+    return server_open_with_options(number, &(struct s3_options){.part_size = PART,
+                                                                 .upload_memory = MEMORY,
+                                                                 .upload_silent_ms = UINT_MAX});
 }
 
 static size_t count_memory(struct store *server)
@@ -277,6 +280,37 @@ static void slow_clients_do_not_delay_others(void **state)
     assert_int_equal(small_store_count(bucket, "_uploads"), 0);
 }
 
+/* The same if they send nothing at all. Their uploads go on when they do. */
+static void silent_clients_do_not_delay_others(void **state)
+{
+    struct store *server = server_open_with_options(
+        1, &(struct s3_options){.part_size = PART, .upload_memory = MEMORY});
+    struct client silent[3], fast;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        client_start(&silent[i], server, i, PART + PART / 2 + i);
+        assert_true(client_send(&silent[i], PART / 2));
+    }
+    client_start(&fast, server, 3, 2 * PART);
+    while (!client_send(&fast, fast.size))
+        client_wait(&fast);
+    assert_true(small_store_count(bucket, "/tail-") > 0);
+    while (!client_commit(&fast))
+        client_wait(&fast);
+    check_blob(&fast);
+    client_end(&fast);
+    for (unsigned i = 0; i < 3; i++) {
+        while (!client_send(&silent[i], silent[i].size) || !client_commit(&silent[i]))
+            client_wait(&silent[i]);
+        check_blob(&silent[i]);
+        client_end(&silent[i]);
+    }
+    assert_int_equal(count_memory(server), 0);
+    store_close(server);
+    assert_int_equal(small_store_count(bucket, "_uploads"), 0);
+}
+
 /* While others wait, a slow upload goes on in pieces with little memory. */
 static void slow_uploads_go_on_in_pieces(void **state)
 {
@@ -371,6 +405,7 @@ int main(void)
         CASE(those_who_wait_take_their_turns),
         CASE(an_upload_that_ends_gives_back_what_it_does_not_need),
         CASE(slow_clients_do_not_delay_others),
+        CASE(silent_clients_do_not_delay_others),
         CASE(slow_uploads_go_on_in_pieces),
         CASE(what_was_kept_survives_an_upload_that_gives_up),
         CASE(an_upload_of_too_many_parts_fails_before_its_bytes_are_acknowledged),
