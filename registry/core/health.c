@@ -2,10 +2,10 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "common/condition.h"
+#include "common/thread.h"
 
 struct health {
     struct store *store;
@@ -61,16 +61,10 @@ static void *run(void *object)
 
 static int start_thread(struct health *health, struct error *err)
 {
-    sigset_t all, before;
-    int r;
+    int r = thread_start(&health->thread, "health", run, health);
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&health->thread, NULL, run, health);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r != 0)
-        return error_set_errno(err, r, "cannot start a thread");
-    pthread_setname_np(health->thread, "health");
+    if (r < 0)
+        return error_set_errno(err, -r, "cannot start a thread");
     health->has_thread = true;
     return 0;
 }

@@ -3,11 +3,11 @@
  */
 #include "registry/storage/s3/claim-table.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/condition.h"
+#include "common/thread.h"
 #include "registry/storage/s3/claim-table-private.h"
 #include "registry/storage/s3/claim-wishes.h"
 #include "registry/storage/s3/parallel.h"
@@ -201,16 +201,8 @@ static void *keep(void *object)
 
 void claims_start_thread(struct claims *claims)
 {
-    sigset_t all, before;
-
-    if (claims->has_thread)
-        return;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    claims->has_thread = pthread_create(&claims->thread, NULL, keep, claims) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (claims->has_thread)
-        pthread_setname_np(claims->thread, "s3-claims");
+    if (!claims->has_thread)
+        claims->has_thread = thread_start(&claims->thread, "s3-claims", keep, claims) == 0;
 }
 
 /* --- making and freeing ---------------------------------------------------------------------- */

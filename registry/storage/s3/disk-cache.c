@@ -1,7 +1,6 @@
 #include "registry/storage/s3/disk-cache.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 
 #include "common/condition.h"
 #include "common/monotonic.h"
+#include "common/thread.h"
 #include "registry/storage/s3/disk-cache-private.h"
 
 enum {
@@ -199,7 +199,8 @@ static void wait_for_directory(struct disk_cache *cache)
         }
         cache_index_free(index);
         end = condition_deadline(r == -EWOULDBLOCK ? OTHER_MS : RETRY_MS);
-        while (!is_ending(cache) && pthread_cond_timedwait(&cache->changed, &cache->mutex, &end) == 0)
+        while (!is_ending(cache) &&
+               pthread_cond_timedwait(&cache->changed, &cache->mutex, &end) == 0)
             ;
     }
 }
@@ -250,15 +251,10 @@ int disk_cache_new(const struct disk_cache_options *options, struct disk_cache *
 
 int disk_cache_start(struct disk_cache *cache, struct error *err)
 {
-    sigset_t all, before;
-    int r;
+    int r = thread_start(&cache->thread, "s3-cache", run, cache);
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&cache->thread, NULL, run, cache);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     cache->has_thread = r == 0;
-    return r == 0 ? 0 : error_set_errno(err, r, "cannot start the thread of the disk cache");
+    return r == 0 ? 0 : error_set_errno(err, -r, "cannot start the thread of the disk cache");
 }
 
 void disk_cache_free(struct disk_cache *cache)

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "common/condition.h"
 #include "common/monotonic.h"
 #include "common/random.h"
+#include "common/thread.h"
 #include "registry/storage/s3/key-fetch.h"
 #include "registry/storage/s3/key-file.h"
 
@@ -276,16 +276,10 @@ static void *run(void *object)
 
 static int start_thread(struct keyring *keyring, struct error *err)
 {
-    sigset_t all, before;
-    int r;
+    int r = thread_start(&keyring->thread, "s3-keys", run, keyring);
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&keyring->thread, NULL, run, keyring);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r != 0)
-        return error_set_errno(err, r, "cannot start a thread");
-    pthread_setname_np(keyring->thread, "s3-keys");
+    if (r < 0)
+        return error_set_errno(err, -r, "cannot start a thread");
     keyring->has_thread = true;
     return 0;
 }

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include "common/condition.h"
 #include "common/monotonic.h"
+#include "common/thread.h"
 #include "registry/storage/s3/parallel.h"
 
 #define SERVERS "registryd/servers/"
@@ -219,18 +219,13 @@ void lease_free(struct lease *lease)
 /* With the mutex held. */
 static int start_thread(struct lease *lease, struct error *err)
 {
-    sigset_t all, before;
     int r;
 
     if (lease->has_thread)
         return 0;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&lease->thread, NULL, run, lease);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r != 0)
-        return error_set_errno(err, r, "cannot start a thread");
-    pthread_setname_np(lease->thread, "s3-lease");
+    r = thread_start(&lease->thread, "s3-lease", run, lease);
+    if (r < 0)
+        return error_set_errno(err, -r, "cannot start a thread");
     lease->has_thread = true;
     return 0;
 }

@@ -2,10 +2,10 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/thread.h"
 #include "registry/storage/s3/delete-many.h"
 
 enum { WAITING_MAX = 4 * S3_DELETE_MAX };
@@ -63,20 +63,13 @@ static void *run(void *object)
 /* With the mutex held. 0 or negative. */
 static int start_thread(struct remover *remover)
 {
-    sigset_t all, before;
     int r;
 
     if (remover->has_thread)
         return 0;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&remover->thread, NULL, run, remover);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r != 0)
-        return -r;
-    pthread_setname_np(remover->thread, "s3-remover");
-    remover->has_thread = true;
-    return 0;
+    r = thread_start(&remover->thread, "s3-remover", run, remover);
+    remover->has_thread = r == 0;
+    return r;
 }
 
 struct remover *remover_new(struct s3 *s3)

@@ -5,12 +5,12 @@
 #include "registry/storage/s3/transport.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/monotonic.h"
+#include "common/thread.h"
 #include "registry/storage/s3/curl-calls.h"
 #include "registry/storage/s3/easy.h"
 #include "registry/storage/s3/exchange-private.h"
@@ -325,16 +325,7 @@ static void *run(void *object)
 
 static int start_thread(struct transport *transport)
 {
-    sigset_t all, before;
-    int r;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&transport->thread, NULL, run, transport);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r == 0)
-        pthread_setname_np(transport->thread, "s3-transport");
-    return -r;
+    return thread_start(&transport->thread, "s3-transport", run, transport);
 }
 
 /* --- for callers ----------------------------------------------------------------------------- */

@@ -1,12 +1,12 @@
 #include "registry/storage/s3/upload-budget.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "common/condition.h"
 #include "common/macros.h"
 #include "common/monotonic.h"
+#include "common/thread.h"
 
 enum { LOOK_MS = 250 }; /* between two looks for memory that nobody uses */
 
@@ -207,18 +207,10 @@ static void *run(void *object)
 /* With the mutex held. Without the thread, memory is given back only by those who use it. */
 static void wake_thread(struct upload_budget *budget)
 {
-    sigset_t all, before;
-
-    if (budget->has_thread) {
-        pthread_cond_broadcast(&budget->changed);
-        return;
-    }
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    budget->has_thread = pthread_create(&budget->thread, NULL, run, budget) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (budget->has_thread)
-        pthread_setname_np(budget->thread, "s3-uploads");
+        pthread_cond_broadcast(&budget->changed);
+    else
+        budget->has_thread = thread_start(&budget->thread, "s3-uploads", run, budget) == 0;
 }
 
 void upload_budget_use(struct upload_budget *budget, struct upload_grant *grant)

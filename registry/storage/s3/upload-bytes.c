@@ -167,20 +167,31 @@ static size_t choose_grant(struct s3_upload *upload, size_t size)
     return rest > part ? rest : part;
 }
 
-/* 0, STORAGE_WOULD_WAIT or negative. */
-static int ask(struct s3_upload *upload, size_t size, enum storage_waiting waiting,
-               struct error *err)
+int s3_upload_ask(struct s3_upload *upload, size_t size, enum storage_waiting waiting,
+                  struct error *err)
 {
     struct upload_budget *budget = upload->s3->budget;
-    size_t wanted = upload->grant.size > 0 ? upload->grant.size : choose_grant(upload, size);
 
     upload->grant.owner = upload->upload.owner;
-    if (!upload_budget_ask(budget, &upload->grant, wanted)) {
-        if (waiting == STORAGE_MUST_NOT_WAIT)
-            return STORAGE_WOULD_WAIT;
-        if (!upload_budget_wait(budget, &upload->grant))
-            return error_set(err, ECANCELED, "the server is being stopped");
-    }
+    if (upload_budget_ask(budget, &upload->grant, size))
+        return 0;
+    if (waiting == STORAGE_MUST_NOT_WAIT)
+        return STORAGE_WOULD_WAIT;
+    return upload_budget_wait(budget, &upload->grant)
+               ? 0
+               : error_set(err, ECANCELED, "the server is being stopped");
+}
+
+/* 0, STORAGE_WOULD_WAIT or negative. */
+static int make_room(struct s3_upload *upload, size_t size, enum storage_waiting waiting,
+                     struct error *err)
+{
+    size_t wanted = upload->grant.size > 0 ? upload->grant.size : choose_grant(upload, size);
+
+    int r = s3_upload_ask(upload, wanted, waiting, err);
+
+    if (r != 0)
+        return r;
     return wanted >= upload->s3->options.part_size ? s3_upload_gather(upload, waiting, err)
                                                    : s3_upload_grow(upload, size, err);
 }
@@ -212,7 +223,7 @@ int s3_upload_reserve(struct storage_upload *base, size_t size, enum storage_wai
     if (r == 0 && upload->grant.is_held && !has_memory(upload, size))
         r = s3_upload_spill(upload, err);
     if (r == 0 && !has_memory(upload, size))
-        r = ask(upload, size, waiting, err);
+        r = make_room(upload, size, waiting, err);
     return r;
 }
 

@@ -149,7 +149,6 @@ static int load_pieces(struct s3_upload *upload, struct error *err)
 /* A grant that is not for all bytes is of no use, and nobody asks for more while holding one. */
 static int ask_for_all(struct s3_upload *upload, enum storage_waiting waiting, struct error *err)
 {
-    struct upload_budget *budget = upload->s3->budget;
     size_t rest = upload_rest(upload), part = upload->s3->options.part_size;
     int r = 0;
 
@@ -158,15 +157,8 @@ static int ask_for_all(struct s3_upload *upload, enum storage_waiting waiting, s
     if (r < 0)
         return r;
     if (upload->grant.size < rest)
-        upload_budget_shrink(budget, &upload->grant, 0);
-    upload->grant.owner = upload->upload.owner;
-    if (upload_budget_ask(budget, &upload->grant, rest > part ? rest : part))
-        return 0;
-    if (waiting == STORAGE_MUST_NOT_WAIT)
-        return STORAGE_WOULD_WAIT;
-    return upload_budget_wait(budget, &upload->grant)
-               ? 0
-               : error_set(err, ECANCELED, "the server is being stopped");
+        upload_budget_shrink(upload->s3->budget, &upload->grant, 0);
+    return s3_upload_ask(upload, rest > part ? rest : part, waiting, err);
 }
 
 int s3_upload_gather(struct s3_upload *upload, enum storage_waiting waiting, struct error *err)

@@ -79,6 +79,13 @@ bool s3_upload_needs_claim(const struct s3_upload *upload);
 
 /* --- upload-bytes.c -------------------------------------------------------------------------- */
 
+/*
+ * Asks the budget for that many bytes, for the owner of the upload. 0; STORAGE_WOULD_WAIT if others
+ * have them, unless it may wait; or negative.
+ */
+int s3_upload_ask(struct s3_upload *upload, size_t size, enum storage_waiting waiting,
+                  struct error *err) MUST_USE;
+
 /* Grows the buffer for that many more bytes. 0 or -ENOMEM with err. */
 int s3_upload_grow(struct s3_upload *upload, size_t size, struct error *err) MUST_USE;
 
